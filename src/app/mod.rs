@@ -1,0 +1,1 @@
+//! State, actions, key table, run loop, jobs, terminal and command line.

@@ -1,0 +1,40 @@
+//! ELF: the raw tables as they stand in the file, and what the normalized view takes from them.
+
+mod tables;
+
+pub use tables::{DynamicEntry, Section, Segment, Tables};
+
+use super::Name;
+
+/// What only ELF files have.
+#[derive(Debug, Clone)]
+pub struct Details {
+    /// The raw header, segments, sections and dynamic entries.
+    pub tables: Tables,
+    /// The symbol versions asked of each library (`.gnu.version_r`), in the file's order.
+    pub version_needs: Vec<VersionNeed>,
+    /// The symbol versions offered (`.gnu.version_d`), without the base version.
+    pub version_definitions: Vec<Name>,
+    /// The build-id note's bytes.
+    pub build_id: Option<Vec<u8>>,
+}
+
+/// The versions that a file asks of one library.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VersionNeed {
+    /// The library's NEEDED name (`vn_file`).
+    pub library: Name,
+    /// The versions, in the file's order.
+    pub versions: Vec<NeededVersion>,
+}
+
+/// One symbol version that is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NeededVersion {
+    /// Its name: `GLIBC_2.34`.
+    pub name: Name,
+    /// Its index in `.gnu.version` (`vna_other`, without the hidden bit).
+    pub index: u16,
+    /// Whether its absence is tolerated (`VER_FLG_WEAK`).
+    pub weak: bool,
+}

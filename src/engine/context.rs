@@ -1,0 +1,57 @@
+//! What a long-running engine function is given: a way to count progress and to be cancelled.
+
+use super::{Error, Result};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+/// Shared between a job and whoever watches it; clones look at the same counters.
+#[derive(Debug, Clone, Default)]
+pub struct Context {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    cancelled: AtomicBool,
+    done: AtomicU64,
+    total: AtomicU64,
+}
+
+impl Context {
+    /// A context that nobody has cancelled, with nothing done.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Counts `amount` units (bytes, unless the job says otherwise) as done.
+    ///
+    /// # Errors
+    /// [`Error::Cancelled`] once [`Context::cancel`] was called.
+    pub fn advance(&self, amount: u64) -> Result<()> {
+        self.shared.done.fetch_add(amount, Ordering::Relaxed);
+        if self.is_cancelled() { Err(Error::Cancelled) } else { Ok(()) }
+    }
+
+    /// Adds `amount` units to what the job expects to do.
+    pub fn expect(&self, amount: u64) {
+        self.shared.total.fetch_add(amount, Ordering::Relaxed);
+    }
+
+    /// Asks the job to stop at its next [`Context::advance`].
+    pub fn cancel(&self) {
+        self.shared.cancelled.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether [`Context::cancel`] was called.
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        self.shared.cancelled.load(Ordering::Relaxed)
+    }
+
+    /// Units done and expected so far; expected is 0 while unknown.
+    #[must_use]
+    pub fn progress(&self) -> (u64, u64) {
+        (self.shared.done.load(Ordering::Relaxed), self.shared.total.load(Ordering::Relaxed))
+    }
+}

@@ -1,0 +1,15 @@
+//! Access to files: who a file is ([`Identity`]), reading it in windows or through a map, copying and hashing it.
+//!
+//! A file at cargo's own path is read through [`Windows`], never a map: cargo may truncate it while we look.
+
+mod copy;
+mod hash;
+mod identity;
+mod map;
+mod windows;
+
+pub use copy::{CopyMethod, copy_sparse, reflink_or_copy};
+pub use hash::{Sha256Hex, sha256};
+pub use identity::Identity;
+pub use map::Mapped;
+pub use windows::{MemoryBytes, ReadAt, Windows};

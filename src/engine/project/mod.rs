@@ -1,0 +1,5 @@
+//! Where artifacts come from: cargo's metadata and messages, pyproject.toml, plain files and folders.
+
+mod artifact;
+
+pub use artifact::{Artifact, ArtifactId, CargoOutput, LinkedPathSource, LinkedPaths, Project};

@@ -1,0 +1,9 @@
+//! The JSON documents: what the headless commands print and what the panels show.
+//!
+//! These types are the program's promise to scripts; their schemas under `assets/schema/` are generated from them. A key
+//! is never missing: `null` says not looked at or not applicable, `[]` looked and found none.
+
+pub mod audit;
+pub mod diff;
+pub mod plan;
+pub mod run;
