@@ -3,6 +3,7 @@
 //! [`discover`] turns paths into a [`Project`]; it reads and changes nothing.
 
 mod artifact;
+mod build;
 mod cargo;
 mod cargo_config;
 mod discover;
@@ -17,4 +18,5 @@ mod pyproject;
 mod workspace;
 
 pub use artifact::{Artifact, ArtifactId, CargoOutput, LinkedPathSource, LinkedPaths, Project};
+pub use build::{BuildEvent, BuildOutcome, build};
 pub use discover::{DiscoverOptions, discover};
