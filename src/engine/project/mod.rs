@@ -7,6 +7,7 @@ mod build;
 mod cargo;
 mod cargo_config;
 mod discover;
+mod evidence;
 mod interpreter;
 mod leftovers;
 mod linked;
@@ -15,8 +16,10 @@ mod messages;
 mod names;
 mod outputs;
 mod pyproject;
+mod related;
 mod workspace;
 
 pub use artifact::{Artifact, ArtifactId, CargoOutput, LinkedPathSource, LinkedPaths, Project};
 pub use build::{BuildEvent, BuildOutcome, build};
 pub use discover::{DiscoverOptions, discover};
+pub use related::{aliases, related};
