@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use wheelwright::engine::file::Identity;
 use wheelwright::engine::project::{
-    Artifact, BuildEvent, DiscoverOptions, LinkedPathSource, Project, aliases, build, discover, related,
+    Artifact, BuildEvent, DiscoverOptions, LinkedPathSource, Project, aliases, build, discover, related, sandboxed,
 };
 use wheelwright::engine::report::audit::{ArtifactKind, RelatedFile};
 use wheelwright::engine::{Context, Error};
@@ -483,4 +483,48 @@ fn files_and_folders_open_as_what_they_are() {
     }
     let odd = discover(&[at("pkg/notes.txt")], &lab.options(), &Context::new()).unwrap();
     assert_eq!(odd.artifacts.len(), 1, "a file that was named is shown, with its error later");
+}
+
+#[test]
+fn a_sandbox_has_the_same_layout_links_and_bytes() {
+    let lab = Lab::package();
+    lab.cargo(&["build", "--release"]);
+    let name = library("lab_ext");
+    std::fs::create_dir(lab.at("target/maturin")).unwrap();
+    let output = lab.at(&format!("target/release/{name}"));
+    std::fs::rename(&output, lab.at(&format!("target/maturin/{name}"))).unwrap();
+    lab.write("loose/libx.so", "no library");
+    let paths = [lab.root(), lab.at("loose/libx.so")];
+    let project = discover(&paths, &lab.options(), &Context::new()).unwrap();
+    assert_eq!(project.artifacts.len(), 3);
+
+    let scratch = tempfile::tempdir().unwrap();
+    let sandbox = sandboxed(&project, scratch.path(), &Context::new()).unwrap();
+    let target = scratch.path().join("target");
+    assert_eq!(sandbox.target_directory, Some(target.clone()));
+    for (copy, original) in sandbox.artifacts.iter().zip(&project.artifacts) {
+        assert_eq!((copy.id, &copy.loaded_as), (original.id, &original.path));
+        assert!(copy.path.starts_with(scratch.path()));
+        let lines = |artifact: &Artifact, project: &Project| {
+            let files = related(artifact, project).into_iter();
+            files
+                .map(|file| (file.path.file_name().unwrap().to_owned(), file.role, file.tie, file.links))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(lines(copy, &sandbox), lines(original, &project));
+        assert_eq!(copy.path.exists(), original.path.exists());
+        if original.path.exists() {
+            assert_eq!(std::fs::read(&copy.path).unwrap(), std::fs::read(&original.path).unwrap());
+            assert!(!same_inode(&copy.path, &original.path));
+            let metadata = |path: &Path| std::fs::metadata(path).unwrap();
+            assert_eq!(metadata(&copy.path).mode(), metadata(&original.path).mode());
+            assert_eq!(metadata(&copy.path).modified().unwrap(), metadata(&original.path).modified().unwrap());
+        }
+    }
+    assert!(!sandbox.artifacts[0].path.exists(), "what is gone stays gone");
+    let cargo = sandbox.artifacts[0].cargo.as_ref().unwrap();
+    assert_eq!(cargo.profile_directory, target.join("release"));
+    assert!(same_inode(&target.join("maturin").join(&name), &target.join("release/deps").join(&name)));
+    assert_eq!(sandbox.artifacts[2].path.file_name().unwrap(), "libx.so");
+    assert!(sandboxed(&project, scratch.path(), &Context::new()).is_err(), "nothing is overwritten");
 }
