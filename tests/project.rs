@@ -528,3 +528,41 @@ fn a_sandbox_has_the_same_layout_links_and_bytes() {
     assert_eq!(sandbox.artifacts[2].path.file_name().unwrap(), "libx.so");
     assert!(sandboxed(&project, scratch.path(), &Context::new()).is_err(), "nothing is overwritten");
 }
+
+#[test]
+fn pyo3s_features_are_read_from_cargos_metadata() {
+    let workspace = "[workspace]\nresolver = \"2\"\nmembers = [\"plain\", \"stable\", \"chosen\"]\n\
+                     [workspace.dependencies]\npyo3 = { version = \"0.27\", features = [\"abi3-py39\"] }\n";
+    let member = |name: &str, rest: &str| manifest(name, &format!("[lib]\ncrate-type = [\"cdylib\"]\n{rest}"));
+    let lab = Lab::new(&[
+        ("Cargo.toml", workspace),
+        ("plain/Cargo.toml", &member("plain", "[dependencies]\npyo3 = \"0.27\"\n")),
+        ("plain/src/lib.rs", ""),
+        ("stable/Cargo.toml", &member("stable", "[dependencies]\npyo3 = { workspace = true }\n")),
+        ("stable/src/lib.rs", ""),
+        (
+            "chosen/Cargo.toml",
+            &member(
+                "chosen",
+                "[dependencies]\npy = { package = \"pyo3\", version = \"0.27\" }\n[features]\none = [\"py/abi3\"]\n",
+            ),
+        ),
+        ("chosen/src/lib.rs", ""),
+        ("chosen/pyproject.toml", "[project]\nname = \"chosen\"\n[tool.maturin]\nfeatures = [\"one\"]\n"),
+    ]);
+    // Metadata needs no download; building pyo3 would. The outputs are therefore empty files.
+    for name in ["plain", "stable", "chosen"] {
+        lab.write(&format!("target/release/lib{name}.so"), "");
+    }
+    let project = lab.discover("");
+    assert_eq!(project.notes, Vec::<String>::new());
+    let names: Vec<(&str, Option<&str>)> = project
+        .artifacts
+        .iter()
+        .map(|one| (one.names.file_name.as_str(), one.expected_entry_point.as_deref()))
+        .collect();
+    let expected =
+        [("chosen.abi3.so", Some("chosen")), ("plain.so", Some("plain")), ("stable.abi3.so", Some("stable"))];
+    assert_eq!(names, expected);
+    assert_eq!(project.artifacts[0].names.defaulted, ["module"]);
+}
