@@ -139,6 +139,23 @@ pub struct Binary {
     pub slices: Vec<Slice>,
 }
 
+/// Reads the native file `source`.
+///
+/// # Errors
+/// [`crate::engine::Error::Malformed`] when it is none of the three formats, or damaged.
+pub fn read(source: &dyn ReadAt) -> crate::engine::Result<Binary> {
+    let Some(format) = sniff(source)? else {
+        return Err(crate::engine::Error::malformed(source.path(), 0, "an ELF, Mach-O or PE file"));
+    };
+    let slices = match format {
+        Format::Elf => vec![elf::read(source)?],
+        Format::MachO | Format::Pe => {
+            return Err(crate::engine::Error::malformed(source.path(), 0, "an ELF file"));
+        }
+    };
+    Ok(Binary { format, size: source.size(), slices })
+}
+
 /// The format that the file's first bytes announce; `None` when it is none of the three.
 ///
 /// # Errors

@@ -1,6 +1,12 @@
 //! ELF: the raw tables as they stand in the file, and what the normalized view takes from them.
 
+mod dynamic;
+mod symbols;
 mod tables;
+mod view;
+
+pub use symbols::{Symbols, UndefinedSymbol};
+pub use view::read;
 
 pub use tables::{DynamicEntry, Section, Segment, Tables};
 
