@@ -175,6 +175,7 @@ fn artifact(id: ArtifactId, target: &Path, package: &Package, output: &File) -> 
     Artifact {
         id,
         path: profile.join(output.name),
+        loaded_as: profile.join(output.name),
         name: output.name.into(),
         kind: package.kind,
         cargo: Some(CargoOutput {
@@ -189,6 +190,7 @@ fn artifact(id: ArtifactId, target: &Path, package: &Package, output: &File) -> 
         linked_paths,
         out_directories,
         names: names(package, output),
+        expected_entry_point: (package.kind == ArtifactKind::Cdylib).then(|| package.name.to_owned()),
     }
 }
 

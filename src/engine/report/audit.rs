@@ -553,6 +553,6 @@ pub struct BundleNames {
 pub struct LinkedPathsReport {
     /// The directories, in cargo's order.
     pub paths: Vec<PathBuf>,
-    /// `messages`, `build_output` or `options`; null when none were found.
+    /// `messages`, `build_output`, `cargo_config` or `options`; null when none were found.
     pub source: Option<String>,
 }
