@@ -6,7 +6,7 @@ use crate::engine::report::audit::ArtifactKind;
 use crate::engine::{Error, Result};
 use cargo_metadata::{CrateType, DependencyKind, MetadataCommand, TargetKind};
 use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -82,21 +82,39 @@ impl Target {
     }
 }
 
+/// What `CARGO_TARGET_DIR` is for a cargo that we run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum TargetDirVariable<'a> {
+    /// What it is for us.
+    Inherited,
+    /// Not set.
+    Unset,
+    /// This.
+    Set(&'a OsStr),
+}
+
 impl Workspace {
-    /// Asks `cargo` about the project of `manifest`, with cargo's working directory beside it.
+    /// Asks `cargo` about the project of `manifest`, with cargo's working directory beside it. `more` are further options
+    /// that bear on the answer, such as `--config`.
     ///
     /// # Errors
     /// [`Error::Tool`] when cargo can't be run, refuses, or answers with something else than metadata.
-    pub fn ask(cargo: &Path, manifest: &Path, target_directory: Option<&OsStr>) -> Result<Self> {
+    pub fn ask(
+        cargo: &Path,
+        manifest: &Path,
+        target_directory: TargetDirVariable<'_>,
+        more: &[OsString],
+    ) -> Result<Self> {
         let mut command = Command::new(cargo);
         command.args(["metadata", "--no-deps", "--offline", "--format-version", "1", "--color", "never"]);
-        command.arg("--manifest-path").arg(manifest).stdin(Stdio::null());
+        command.arg("--manifest-path").arg(manifest).args(more).stdin(Stdio::null());
         if let Some(directory) = manifest.parent() {
             command.current_dir(directory);
         }
         match target_directory {
-            Some(value) => command.env("CARGO_TARGET_DIR", value),
-            None => command.env_remove("CARGO_TARGET_DIR"),
+            TargetDirVariable::Set(value) => command.env("CARGO_TARGET_DIR", value),
+            TargetDirVariable::Unset => command.env_remove("CARGO_TARGET_DIR"),
+            TargetDirVariable::Inherited => &mut command,
         };
         let failed = |message: String| Error::Tool { program: "cargo metadata".into(), message };
         let output = command.output().map_err(|error| failed(error.to_string()))?;

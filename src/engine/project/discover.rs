@@ -1,7 +1,7 @@
 //! From the paths that the user names to a [`Project`]: which are projects, which outputs of one, which plain files.
 
 use super::artifact::{Artifact, ArtifactId, Project};
-use super::cargo::Workspace;
+use super::cargo::{TargetDirVariable, Workspace};
 use super::names::NameFlags;
 use super::pyproject::Pyproject;
 use super::workspace::{Flags, Opened, loose_artifact};
@@ -213,7 +213,8 @@ impl Finder<'_> {
             return Rc::clone(opened);
         }
         let target_directory = self.options.cargo_target_dir.as_deref();
-        let asked = self.options.cargo.as_deref().map(|cargo| Workspace::ask(cargo, manifest, target_directory));
+        let variable = target_directory.map_or(TargetDirVariable::Unset, TargetDirVariable::Set);
+        let asked = self.options.cargo.as_deref().map(|cargo| Workspace::ask(cargo, manifest, variable, &[]));
         let opened = match asked {
             Some(Ok(workspace)) => Opened::by_metadata(&workspace, start, &self.flags),
             other => {

@@ -123,7 +123,8 @@ mod tests {
 
     #[test]
     fn first_bytes_tell_formats_and_types() {
-        let table: [(&[u8], Option<(Format, bool, bool)>); 9] = [
+        type Expected = Option<(Format, bool, bool)>;
+        let table: [(&[u8], Expected); 9] = [
             (&elf(3), Some((Format::Elf, false, false))),
             (&elf(1), Some((Format::Elf, true, false))),
             (&elf(2), Some((Format::Elf, false, true))),

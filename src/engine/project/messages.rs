@@ -81,9 +81,14 @@ impl Messages {
         Ok(Some(messages))
     }
 
+    /// Messages of a build that has not told anything yet.
+    pub fn none() -> Self {
+        Self { artifacts: Vec::new(), scripts: Vec::new(), written: None }
+    }
+
     /// The messages in `source`, a line each. Lines that are no message we know are passed over.
     pub fn parse(source: impl Read) -> std::io::Result<Self> {
-        let mut messages = Self { artifacts: Vec::new(), scripts: Vec::new(), written: None };
+        let mut messages = Self::none();
         for message in Message::parse_stream(BufReader::new(source)) {
             messages.add(&message?);
         }

@@ -4,6 +4,7 @@ use super::artifact::CargoOutput;
 use super::cargo::{Package, Target, Workspace};
 use super::leftovers::{self, is_file, sorted_entries};
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 /// A profile's directory in the target directory.
@@ -64,47 +65,39 @@ pub(super) fn profile_directories(workspace: &Workspace) -> Vec<ProfileDirectory
     found
 }
 
-/// The outputs that exist, or of which cargo or maturin still keeps a file.
+/// The outputs that exist, or of which cargo or maturin still keeps a file. By directory, package and target.
 pub(super) fn outputs<'a>(workspace: &'a Workspace, directories: &[ProfileDirectory]) -> Vec<Output<'a>> {
-    let mut found: Vec<Output<'a>> = Vec::new();
-    let mut add = |output: Output<'a>| {
-        // Two members may have programs of one name; cargo then lets the last one win, and so there is one file.
-        if !found.iter().any(|other| other.path == output.path) {
-            found.push(output);
-        }
-    };
-    for directory in directories {
-        for output in expected(workspace, directory) {
-            let is_kept = || !leftovers::kept_by_cargo(&output.cargo, &output.file_name, output.target.kind).is_empty();
-            if is_file(&output.path) || is_kept() {
-                add(output);
-            }
-        }
-    }
-    let orphans = staged_only(workspace, directories, &found);
-    found.extend(orphans);
-    found
-}
-
-/// Outputs of which nothing is left but maturin's staged file, which does not tell its profile: the first one is taken.
-fn staged_only<'a>(
-    workspace: &'a Workspace,
-    directories: &[ProfileDirectory],
-    found: &[Output<'a>],
-) -> Vec<Output<'a>> {
-    let release = ProfileDirectory {
+    let release = [ProfileDirectory {
         triple: None,
         profile: "release".into(),
         path: workspace.target_directory.join("release"),
         build_path: workspace.build_directory.join("release"),
+    }];
+    let directories = if directories.is_empty() { &release } else { directories };
+    let mut all: Vec<Output<'a>> = Vec::new();
+    for output in directories.iter().flat_map(|directory| expected(workspace, directory)) {
+        // Two members may have programs of one name; cargo then lets the last one win, and so there is one file.
+        if !all.iter().any(|other| other.path == output.path) {
+            all.push(output);
+        }
+    }
+    let is_here = |output: &Output<'_>| {
+        is_file(&output.path)
+            || !leftovers::kept_by_cargo(&output.cargo, &output.file_name, output.target.kind).is_empty()
     };
-    let directory = directories.first().unwrap_or(&release);
+    let here: BTreeSet<PathBuf> =
+        all.iter().filter(|output| is_here(output)).map(|output| output.path.clone()).collect();
+    let names: BTreeSet<&OsStr> = here.iter().filter_map(|path| path.file_name()).collect();
+    // maturin's staged file alone does not tell its profile: the first one is taken.
+    let first = directories.first().map(|directory| &directory.path);
     let staging = workspace.target_directory.join("maturin");
-    let mut orphans: Vec<Output<'a>> = expected(workspace, directory);
-    orphans.retain(|output| {
-        is_file(&staging.join(&output.file_name)) && !found.iter().any(|other| other.file_name == output.file_name)
-    });
-    orphans
+    let is_orphan = |output: &Output<'_>| {
+        Some(&output.cargo.profile_directory) == first
+            && !names.contains(OsStr::new(&output.file_name))
+            && is_file(&staging.join(&output.file_name))
+    };
+    all.retain(|output| here.contains(&output.path) || is_orphan(output));
+    all
 }
 
 /// Every output that the workspace's targets could have in `directory`.
