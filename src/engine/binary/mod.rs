@@ -4,9 +4,13 @@
 //! file of many gigabytes costs what its headers cost.
 
 pub mod elf;
+mod exports;
 mod name;
+mod repaired;
 
+pub use exports::exported_with_prefixes;
 pub use name::Name;
+pub use repaired::{RepairedEvidence, repaired_evidence};
 
 use crate::engine::file::ReadAt;
 use serde::{Deserialize, Serialize};
