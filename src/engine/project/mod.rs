@@ -9,6 +9,7 @@ mod cargo_config;
 mod discover;
 mod evidence;
 mod interpreter;
+pub mod lab;
 mod leftovers;
 mod linked;
 mod loose;
