@@ -4,9 +4,13 @@
 //! file of many gigabytes costs what its headers cost.
 
 pub mod elf;
+mod exports;
 mod name;
+mod repaired;
 
+pub use exports::exported_with_prefixes;
 pub use name::Name;
+pub use repaired::{RepairedEvidence, repaired_evidence};
 
 use crate::engine::file::ReadAt;
 use serde::{Deserialize, Serialize};
@@ -137,6 +141,23 @@ pub struct Binary {
     pub size: u64,
     /// Its slices, in the file's order; never empty.
     pub slices: Vec<Slice>,
+}
+
+/// Reads the native file `source`.
+///
+/// # Errors
+/// [`crate::engine::Error::Malformed`] when it is none of the three formats, or damaged.
+pub fn read(source: &dyn ReadAt) -> crate::engine::Result<Binary> {
+    let Some(format) = sniff(source)? else {
+        return Err(crate::engine::Error::malformed(source.path(), 0, "an ELF, Mach-O or PE file"));
+    };
+    let slices = match format {
+        Format::Elf => vec![elf::read(source)?],
+        Format::MachO | Format::Pe => {
+            return Err(crate::engine::Error::malformed(source.path(), 0, "an ELF file"));
+        }
+    };
+    Ok(Binary { format, size: source.size(), slices })
 }
 
 /// The format that the file's first bytes announce; `None` when it is none of the three.

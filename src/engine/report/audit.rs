@@ -284,6 +284,8 @@ pub enum SearchRule {
     ExecutablePath,
     /// The Windows DLL search.
     DllDir,
+    /// A directory that the user added (`--ld-path`).
+    LdPath,
     /// A build script's `-L` directory, on the build machine only.
     LinkedPath,
 }
@@ -553,6 +555,6 @@ pub struct BundleNames {
 pub struct LinkedPathsReport {
     /// The directories, in cargo's order.
     pub paths: Vec<PathBuf>,
-    /// `messages`, `build_output` or `options`; null when none were found.
+    /// `messages`, `build_output`, `cargo_config` or `options`; null when none were found.
     pub source: Option<String>,
 }
