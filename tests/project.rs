@@ -206,11 +206,16 @@ fn what_maturins_failing_second_build_leaves_is_found_and_tied() {
     // maturin moves the output and edits it in place, through the link that deps/ has.
     std::fs::create_dir(staged.parent().unwrap()).unwrap();
     std::fs::hard_link(&copy, &staged).unwrap();
-    let repaired = lab.at("repaired.so");
     lab.write("a.c", "int a(void) { return 1; }\n");
-    let mut compiler = Command::new("cc");
-    compiler.args(["-shared", "-fPIC", "-Wl,-rpath,$ORIGIN/../lab.libs", "-o"]).arg(&repaired).arg(lab.at("a.c"));
-    assert!(compiler.status().unwrap().success());
+    let link = |name: &str, flags: &[&str]| {
+        let mut compiler = Command::new("cc");
+        compiler.current_dir(lab.root()).args(["-shared", "-fPIC", "-o", name, "a.c"]).args(flags);
+        assert!(compiler.status().unwrap().success());
+        lab.at(name)
+    };
+    link("libgreet-47542e49.so", &[]);
+    let flags = ["-Wl,--no-as-needed", "-L.", "-lgreet-47542e49", "-Wl,-rpath,$ORIGIN/../lab.libs"];
+    let repaired = link("repaired.so", &flags);
     std::fs::write(&staged, std::fs::read(&repaired).unwrap()).unwrap();
     assert!(same_inode(&copy, &staged));
 
@@ -446,6 +451,11 @@ fn without_cargo_or_with_a_broken_manifest_files_still_open() {
         assert_eq!(lab.related(&project.artifacts[1], &project)[0].1, "inode");
     };
     check(&without, "cargo is not installed");
+    std::fs::create_dir(lab.at("target/maturin")).unwrap();
+    std::fs::rename(lab.at(&expected[1]), lab.at(&format!("target/maturin/{name}"))).unwrap();
+    let project = discover(&[], &without, &Context::new()).unwrap();
+    assert_eq!(lab.found(&project), [expected[0].clone(), format!("target/maturin/{name}")]);
+    std::fs::rename(lab.at(&format!("target/maturin/{name}")), lab.at(&expected[1])).unwrap();
     lab.write("Cargo.toml", "[package]\nname = 3\n[workspace]\n");
     check(&lab.options(), "cargo metadata failed");
 }
@@ -473,6 +483,12 @@ fn files_and_folders_open_as_what_they_are() {
     assert_eq!((artifact.name.as_str(), artifact.kind), ("_x.abi3.so", ArtifactKind::Extension));
     assert_eq!(artifact.expected_entry_point.as_deref(), Some("_x"));
     assert_eq!(project.target_directory, None);
+
+    std::fs::write(at("pyproject.toml"), "[project]\nname = \"of-c\"\n").unwrap();
+    let project = discover(&[folder.path().into()], &lab.options(), &Context::new()).unwrap();
+    assert!(project.notes[0].contains("names no Cargo.toml"), "{:?}", project.notes);
+    assert_eq!(project.artifacts[0].names.libs_dir, "of_c.libs");
+    std::fs::remove_file(at("pyproject.toml")).unwrap();
 
     std::fs::write(at("a.whl"), "").unwrap();
     std::fs::create_dir(at("empty")).unwrap();
