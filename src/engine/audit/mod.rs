@@ -1,1 +1,4 @@
 //! audit
+
+pub mod policy;
+pub mod tag;
