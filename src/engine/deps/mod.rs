@@ -1,1 +1,28 @@
-//! deps
+//! Dependencies, seen through two lenses: what the real loader would do ([`Loader`]), and what the repair tool believes
+//! ([`crate_tree`], the `lddtree` crate as maturin uses it). Where they differ ([`differences`]) is often the user's bug.
+
+mod cache;
+mod candidate;
+mod differences;
+mod dyld;
+mod glibc;
+mod graph;
+mod inputs;
+mod lddtree;
+mod lists;
+mod loader;
+mod machine;
+mod musl;
+mod objects;
+mod process;
+mod search;
+mod tokens;
+mod versions;
+mod windows;
+
+pub use cache::{CacheEntry, LoaderCache};
+pub use differences::differences;
+pub use graph::{Edge, Graph, Node, NodeKind};
+pub use inputs::{Libc, LoaderInputs, Placed, guess_libc, host_hwcaps, host_libc};
+pub use lddtree::{CrateLibrary, CrateTree, crate_tree};
+pub use loader::{Loader, resolve};

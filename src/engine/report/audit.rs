@@ -284,6 +284,8 @@ pub enum SearchRule {
     ExecutablePath,
     /// The Windows DLL search.
     DllDir,
+    /// A directory that the user added (`--ld-path`).
+    LdPath,
     /// A build script's `-L` directory, on the build machine only.
     LinkedPath,
 }

@@ -1,0 +1,168 @@
+//! glibc's `ld.so.cache`: which file stands for a library name (glibc `sysdeps/generic/dl-cache.h`, `elf/dl-cache.c`).
+//!
+//! The new format, alone or behind the old one's prefix; both byte orders; plain entries and glibc-hwcaps ones. A damaged
+//! cache yields the entries that can be read, as ld.so would ignore the rest. Whether the files are there is for others.
+
+use crate::engine::file::{ReadAt, Windows};
+use crate::engine::{Error, Result};
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+const OLD_MAGIC: &[u8] = b"ld.so-1.7.0\0";
+const OLD_HEADER: usize = 16;
+const OLD_ENTRY: usize = 12;
+const NEW_MAGIC: &[u8] = b"glibc-ld.so.cache1.1";
+const NEW_HEADER: usize = 48;
+const NEW_ENTRY: usize = 24;
+/// A cache larger than this is not one: a hundred thousand libraries take a tenth of it.
+const LARGEST: u64 = 64 << 20;
+/// A longer text is no path (`PATH_MAX`).
+const LONGEST: usize = 4096;
+
+const EXTENSION_MAGIC: u32 = 0xeaa4_2174;
+const EXTENSION_HWCAPS: u32 = 1;
+/// An entry's `hwcap` says, with this in its upper half, that the lower half is an index of the hwcaps extension.
+const HWCAP_IS_EXTENSION: u64 = 1 << 30;
+/// Flags of a library that fits any ELF loader (`FLAG_ELF`).
+const FLAG_ELF: u32 = 1;
+
+/// One entry of the cache.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CacheEntry {
+    /// What kind of library: libc and machine (`FLAG_*`).
+    pub flags: u32,
+    /// The file.
+    pub path: PathBuf,
+    /// The glibc-hwcaps subdirectory that it lies in, if one.
+    pub hwcaps: Option<String>,
+    /// Whether it asks for legacy hardware capabilities (removed in glibc 2.37), which are not followed here.
+    pub legacy: bool,
+}
+
+/// The parsed cache.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LoaderCache {
+    entries: HashMap<Vec<u8>, Vec<CacheEntry>>,
+}
+
+impl LoaderCache {
+    /// Reads the cache `path`.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when it can't be read, [`Error::Malformed`] when it is no cache of the new format.
+    pub fn read(path: &Path) -> Result<Self> {
+        let windows = Windows::open(path)?;
+        if windows.size() > LARGEST {
+            return Err(Error::malformed(path, 0, format!("a cache of at most {LARGEST} bytes")));
+        }
+        let bytes = windows.bytes(0, windows.size())?;
+        Self::parse(&bytes).ok_or_else(|| Error::malformed(path, 0, "a cache of the format glibc-ld.so.cache1.1"))
+    }
+
+    /// Parses `bytes`; `None` when they hold no cache of the new format.
+    #[must_use]
+    pub fn parse(bytes: &[u8]) -> Option<Self> {
+        let bytes = bytes.get(start_of_new(bytes)?..)?;
+        let count_little = number(bytes, 20, false)?;
+        // Byte 28 says the byte order since glibc 2.33: 2 little, 3 big; 0 in older caches, written by the same machine.
+        let big = match bytes.get(28)? & 3 {
+            2 => false,
+            3 => true,
+            _ => u64::from(count_little) * NEW_ENTRY as u64 > bytes.len() as u64,
+        };
+        let count = number(bytes, 20, big)? as usize;
+        let levels = hwcaps_levels(bytes, big).unwrap_or_default();
+        let mut cache = Self::default();
+        for index in 0..count.min(bytes.len() / NEW_ENTRY) {
+            if let Some((name, entry)) = read_entry(bytes, NEW_HEADER + index * NEW_ENTRY, big, &levels) {
+                cache.entries.entry(name).or_default().push(entry);
+            }
+        }
+        Some(cache)
+    }
+
+    /// The entry that the loader takes for `name`: of the fitting `flags`, the one of the best of `hwcaps` (best first),
+    /// else the first without any.
+    #[must_use]
+    pub fn lookup(&self, name: &[u8], flags: u32, hwcaps: &[String]) -> Option<&CacheEntry> {
+        let fitting = || {
+            let entries = self.entries.get(name).map(Vec::as_slice).unwrap_or_default();
+            entries.iter().filter(move |entry| !entry.legacy && (entry.flags == flags || entry.flags == FLAG_ELF))
+        };
+        let best = hwcaps.iter().find_map(|level| fitting().find(|entry| entry.hwcaps.as_ref() == Some(level)));
+        best.or_else(|| fitting().find(|entry| entry.hwcaps.is_none()))
+    }
+
+    /// All entries, by name.
+    pub fn entries(&self) -> impl Iterator<Item = (&[u8], &CacheEntry)> {
+        let mut names: Vec<_> = self.entries.iter().collect();
+        names.sort_by_key(|(name, _)| name.as_slice());
+        names.into_iter().flat_map(|(name, entries)| entries.iter().map(move |entry| (name.as_slice(), entry)))
+    }
+}
+
+/// Where the new format begins: at the front, or behind the old format's entries, aligned to 8.
+fn start_of_new(bytes: &[u8]) -> Option<usize> {
+    if bytes.starts_with(NEW_MAGIC) {
+        return Some(0);
+    }
+    if !bytes.starts_with(OLD_MAGIC) {
+        return None;
+    }
+    [false, true].into_iter().find_map(|big| {
+        let count = number(bytes, 12, big)? as usize;
+        let end = count.checked_mul(OLD_ENTRY)?.checked_add(OLD_HEADER)?.checked_next_multiple_of(8)?;
+        bytes.get(end..)?.starts_with(NEW_MAGIC).then_some(end)
+    })
+}
+
+fn read_entry(bytes: &[u8], at: usize, big: bool, levels: &[String]) -> Option<(Vec<u8>, CacheEntry)> {
+    let flags = number(bytes, at, big)?;
+    let name = text(bytes, number(bytes, at + 4, big)? as usize)?;
+    let path = text(bytes, number(bytes, at + 8, big)? as usize)?;
+    let (first, second) = (u64::from(number(bytes, at + 16, big)?), u64::from(number(bytes, at + 20, big)?));
+    let (high, low) = if big { (first, second) } else { (second, first) };
+    let (hwcaps, legacy) = if high == HWCAP_IS_EXTENSION {
+        (Some(levels.get(low as usize)?.clone()), false)
+    } else {
+        (None, high != 0 || low != 0)
+    };
+    let path = super::tokens::as_path(path).to_path_buf();
+    Some((name.to_vec(), CacheEntry { flags, path, hwcaps, legacy }))
+}
+
+/// The names of the glibc-hwcaps subdirectories, in the order in which entries refer to them.
+fn hwcaps_levels(bytes: &[u8], big: bool) -> Option<Vec<String>> {
+    let extension = number(bytes, 32, big)? as usize;
+    if extension == 0 || number(bytes, extension, big)? != EXTENSION_MAGIC {
+        return None;
+    }
+    let sections = number(bytes, extension.checked_add(4)?, big)? as usize;
+    (0..sections.min(64)).find_map(|index| {
+        let at = extension + 8 + index * 16;
+        if number(bytes, at, big)? != EXTENSION_HWCAPS {
+            return None;
+        }
+        let offset = number(bytes, at + 8, big)? as usize;
+        let count = number(bytes, at + 12, big)? as usize / 4;
+        (0..count.min(1024))
+            .map(|entry| {
+                let name = text(bytes, number(bytes, offset.checked_add(entry * 4)?, big)? as usize)?;
+                Some(String::from_utf8_lossy(name).into_owned())
+            })
+            .collect()
+    })
+}
+
+/// The 32-bit number at `at`.
+fn number(bytes: &[u8], at: usize, big: bool) -> Option<u32> {
+    let field: [u8; 4] = bytes.get(at..at.checked_add(4)?)?.try_into().ok()?;
+    Some(if big { u32::from_be_bytes(field) } else { u32::from_le_bytes(field) })
+}
+
+/// The text at `at`, without its terminating NUL. Bounded, since many entries of a damaged cache may name one text.
+fn text(bytes: &[u8], at: usize) -> Option<&[u8]> {
+    let rest = bytes.get(at..)?;
+    let rest = rest.get(..LONGEST).unwrap_or(rest);
+    rest.get(..memchr::memchr(0, rest)?)
+}

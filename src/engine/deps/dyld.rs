@@ -1,0 +1,85 @@
+//! Where dyld looks for a dylib, as far as load commands say: dyld(1), "DYNAMIC LIBRARY LOADING".
+//!
+//! `DYLD_*` variables and the shared cache's contents are not followed; what lies under `/usr/lib` and `/System` is taken
+//! for part of the system. The main program of an extension is unknown: `@executable_path` is the artifact's directory.
+
+use super::graph::Node;
+use super::process::{Process, chain};
+use super::search::{At, Place};
+use super::tokens::as_path;
+use crate::engine::binary::{Name, RunPathTag};
+use crate::engine::report::audit::SearchRule;
+use std::path::{Path, PathBuf};
+
+/// Whether the library is part of macOS and in no file on newer systems.
+pub(super) fn is_system_name(name: &[u8]) -> bool {
+    name.starts_with(b"/usr/lib/") || name.starts_with(b"/System/")
+}
+
+/// Everywhere that dyld looks for the install name `name` on behalf of node `requester`, in its order.
+pub(super) fn places(process: &Process<'_>, nodes: &[Node], requester: usize, name: &Name) -> Vec<Place> {
+    let (Some(node), Some(root)) = (nodes.get(requester), nodes.first()) else { return Vec::new() };
+    let bytes = name.as_bytes();
+    let entry = name.to_text();
+    let mut places = Vec::new();
+    if let Some(rest) = bytes.strip_prefix(b"@rpath/") {
+        for owner in chain(nodes, requester) {
+            places.extend(rpath_places(owner, root, rest));
+        }
+    } else if let Some(path) = anchored(bytes, b"@loader_path", &node.directory) {
+        places.push(Place::entry(SearchRule::LoaderPath, entry, None, At::File(path)));
+    } else if let Some(path) = anchored(bytes, b"@executable_path", &root.directory) {
+        places.push(Place::entry(SearchRule::ExecutablePath, entry, None, At::File(path)));
+    } else if as_path(bytes).is_absolute() {
+        places.push(Place::new(SearchRule::Absolute, At::File(as_path(bytes).to_path_buf())));
+    } else {
+        let path = process.inputs.current_directory.join(as_path(bytes));
+        places.push(Place::new(SearchRule::Relative, At::File(path)));
+    }
+    let leaf = bytes.rsplit(|&byte| byte == b'/').next().unwrap_or(bytes);
+    for mut place in process.added_places(|path| At::Directory(path.to_path_buf())) {
+        if let At::Directory(directory) = &place.at {
+            place.at = At::File(directory.join(as_path(leaf)));
+        }
+        places.push(place);
+    }
+    places
+}
+
+/// The places that the LC_RPATH commands of `owner` give for the rest of an `@rpath` name.
+fn rpath_places(owner: &Node, root: &Node, rest: &[u8]) -> Vec<Place> {
+    let Some(slice) = owner.loaded() else { return Vec::new() };
+    let commands = slice.run_paths.iter().filter(|path| path.tag == RunPathTag::LcRpath);
+    let place = |text: &Name| {
+        let bytes = text.as_bytes();
+        let directory = anchored(bytes, b"@loader_path", &owner.directory)
+            .or_else(|| anchored(bytes, b"@executable_path", &root.directory))
+            .unwrap_or_else(|| as_path(bytes).to_path_buf());
+        let at = At::File(directory.join(as_path(rest)));
+        Place::entry(SearchRule::Rpath, text.to_text(), Some(owner.name.to_text().into_owned()), at)
+    };
+    commands.map(|command| place(&command.text)).collect()
+}
+
+/// `text` with its leading `anchor` replaced by `directory`; `None` when it does not begin with that anchor.
+fn anchored(text: &[u8], anchor: &[u8], directory: &Path) -> Option<PathBuf> {
+    match text.strip_prefix(anchor)? {
+        [] => Some(directory.to_path_buf()),
+        [b'/', rest @ ..] => Some(directory.join(as_path(rest))),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn anchors_are_replaced_whole_or_not_at_all() {
+        let at = |text: &str| anchored(text.as_bytes(), b"@loader_path", Path::new("/d"));
+        assert_eq!(at("@loader_path/../x"), Some(PathBuf::from("/d/../x")));
+        assert_eq!(at("@loader_path"), Some(PathBuf::from("/d")));
+        assert_eq!(at("@loader_pathology/x"), None);
+        assert_eq!(at("/abs"), None);
+    }
+}

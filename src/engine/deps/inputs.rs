@@ -1,0 +1,135 @@
+//! What the loader's lens is told: the artifact, and everything that a real loader would take from its process.
+//!
+//! The engine reads no environment and no working directory; the caller fills [`LoaderInputs`] in.
+
+use crate::engine::binary::{Binary, Slice};
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+/// An artifact and the path that the loader would know it by.
+#[derive(Debug, Clone, Copy)]
+pub struct Placed<'a> {
+    /// Where its bytes are now: its own path, or a staged file.
+    pub read_from: &'a Path,
+    /// Its own path (cargo's path for a cargo output): the directory of `$ORIGIN`, also while nothing is there.
+    pub loaded_as: &'a Path,
+}
+
+impl<'a> Placed<'a> {
+    /// A file that lies where it would be loaded from.
+    #[must_use]
+    pub fn in_place(path: &'a Path) -> Self {
+        Self { read_from: path, loaded_as: path }
+    }
+}
+
+/// The C library whose loader an ELF file will meet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Libc {
+    /// GNU libc: ld.so(8).
+    Glibc,
+    /// musl: its libc.so is the loader.
+    Musl,
+}
+
+/// What a loader would take from its process and its machine.
+#[derive(Debug, Clone)]
+pub struct LoaderInputs {
+    /// The value of `LD_LIBRARY_PATH`; `None` when unset.
+    pub ld_library_path: Option<OsString>,
+    /// The value of `LD_PRELOAD`; `None` when unset.
+    pub ld_preload: Option<OsString>,
+    /// The directories that build scripts gave to the linker. No loader knows them: they are searched last of all.
+    pub linked_paths: Vec<PathBuf>,
+    /// Directories that the user added (`--ld-path`), searched after the loader's own.
+    pub extra_paths: Vec<PathBuf>,
+    /// The working directory that relative entries are meant from; absolute.
+    pub current_directory: PathBuf,
+    /// Whose loader it is; `None` to guess it for each artifact ([`guess_libc`]).
+    pub libc: Option<Libc>,
+    /// The glibc-hwcaps subdirectories that the processor can use, best first ([`host_hwcaps`]).
+    pub hwcaps: Vec<String>,
+    /// glibc's cache, usually `/etc/ld.so.cache`.
+    pub cache_file: PathBuf,
+    /// The loader's default directories; `None` for those that the machine's libc was built with, as far as the
+    /// directory layout shows.
+    pub default_directories: Option<Vec<PathBuf>>,
+}
+
+impl LoaderInputs {
+    /// A process without any loader variables, working in `current_directory`, on this processor.
+    #[must_use]
+    pub fn new(current_directory: PathBuf) -> Self {
+        Self {
+            ld_library_path: None,
+            ld_preload: None,
+            linked_paths: Vec::new(),
+            extra_paths: Vec::new(),
+            current_directory,
+            libc: None,
+            hwcaps: host_hwcaps(),
+            cache_file: PathBuf::from("/etc/ld.so.cache"),
+            default_directories: None,
+        }
+    }
+}
+
+/// The glibc-hwcaps subdirectories that this processor can use, best first (x86-64 psABI, "micro-architecture levels").
+/// Empty on processors whose levels are not known to us.
+#[must_use]
+pub fn host_hwcaps() -> Vec<String> {
+    let mut levels = Vec::new();
+    #[cfg(target_arch = "x86_64")]
+    {
+        use std::is_x86_feature_detected as has;
+        let v2 = has!("cmpxchg16b") && has!("popcnt") && has!("sse3") && has!("sse4.1") && has!("sse4.2");
+        let v2 = v2 && has!("ssse3");
+        let v3 = v2 && has!("avx") && has!("avx2") && has!("bmi1") && has!("bmi2") && has!("f16c") && has!("fma");
+        let v3 = v3 && has!("lzcnt") && has!("movbe");
+        let v4 = v3 && has!("avx512f") && has!("avx512bw") && has!("avx512cd");
+        let v4 = v4 && has!("avx512dq") && has!("avx512vl");
+        for (level, usable) in [("x86-64-v4", v4), ("x86-64-v3", v3), ("x86-64-v2", v2)] {
+            if usable {
+                levels.push(level.to_string());
+            }
+        }
+    }
+    levels
+}
+
+/// Whose loader will load `binary`: said by its interpreter, else by the libc it needs, else by what this machine has.
+#[must_use]
+pub fn guess_libc(binary: &Binary) -> Libc {
+    binary.slices.iter().find_map(libc_of_slice).unwrap_or_else(host_libc)
+}
+
+fn libc_of_slice(slice: &Slice) -> Option<Libc> {
+    let interpreter = slice.interpreter.iter().find_map(|name| {
+        let text = name.to_text();
+        let file = text.rsplit('/').next().unwrap_or_default();
+        if file.starts_with("ld-musl-") {
+            Some(Libc::Musl)
+        } else if file.starts_with("ld-linux") || file.starts_with("ld64.so") || file == "ld.so.1" {
+            Some(Libc::Glibc)
+        } else {
+            None
+        }
+    });
+    interpreter.or_else(|| {
+        slice.needed.iter().find_map(|needed| match needed.name.as_bytes() {
+            b"libc.so" => Some(Libc::Musl),
+            name if name.starts_with(b"libc.musl-") => Some(Libc::Musl),
+            name if name.starts_with(b"libc.so.") => Some(Libc::Glibc),
+            _ => None,
+        })
+    })
+}
+
+/// The libc of this machine: musl where its loader stands in `/lib` and glibc's cache does not exist.
+#[must_use]
+pub fn host_libc() -> Libc {
+    let musl = std::fs::read_dir("/lib").is_ok_and(|entries| {
+        entries.flatten().any(|entry| entry.file_name().as_encoded_bytes().starts_with(b"ld-musl-"))
+    });
+    if musl && !Path::new("/etc/ld.so.cache").exists() { Libc::Musl } else { Libc::Glibc }
+}

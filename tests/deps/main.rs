@@ -1,0 +1,29 @@
+//! The loader's lens against glibc's own loader: built cases, a sweep over installed files, the cache against ldconfig.
+//!
+//! A case that this machine can't show (no glibc, no ldconfig, an old processor) is listed as ignored with the reason; under
+//! `WHEELWRIGHT_CI=1` it fails.
+
+mod cases;
+mod differences;
+mod lab;
+mod sweep;
+
+use libtest_mimic::{Arguments, Failed, Trial};
+
+/// A case: its name, why it can't run here if it can't, and what it does.
+pub struct Case {
+    name: &'static str,
+    lacking: Option<String>,
+    run: fn() -> Result<(), Failed>,
+}
+
+fn main() {
+    let strict = std::env::var_os("WHEELWRIGHT_CI").is_some_and(|value| value == "1");
+    let cases = cases::all().into_iter().chain(differences::all()).chain(sweep::all());
+    let trials = cases.map(|case| match case.lacking {
+        Some(reason) if strict => Trial::test(case.name, move || Err(format!("can't run here: {reason}").into())),
+        Some(reason) => Trial::test(format!("{} ({reason})", case.name), || Ok(())).with_ignored_flag(true),
+        None => Trial::test(case.name, case.run),
+    });
+    libtest_mimic::run(&Arguments::from_args(), trials.collect()).exit();
+}
