@@ -135,8 +135,9 @@ fn is_windows_system(path: &Path) -> bool {
     })
 }
 
-/// Makes one of the names that lead to the same file.
-fn merge(libraries: Vec<External>) -> Vec<External> {
+/// Makes one of the names that lead to the same file; also of a library that several slices need.
+#[must_use]
+pub fn merge(libraries: Vec<External>) -> Vec<External> {
     let mut by_file: BTreeMap<(Option<PathBuf>, Option<String>), Vec<External>> = BTreeMap::new();
     for library in libraries {
         // What was found nowhere is one library a name.
@@ -157,7 +158,7 @@ fn merge_names(mut names: Vec<External>) -> Option<External> {
         return None;
     }
     let mut library = names.remove(chosen);
-    library.aliases = names.into_iter().map(|other| other.name).collect();
+    library.aliases = names.into_iter().map(|other| other.name).filter(|name| *name != library.name).collect();
     library.aliases.dedup();
     Some(library)
 }
