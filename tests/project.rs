@@ -330,6 +330,13 @@ fn linked_paths_come_from_messages_while_these_are_of_the_last_build() {
     let notes = expect(&["/second", "/configured"], LinkedPathSource::BuildOutput);
     assert!(notes.iter().any(|note| note.contains("messages-debug.jsonl: ignored")), "{notes:?}");
 
+    // The program gets another name: the messages are not of this project any more.
+    build(CARGO.as_ref(), &list, &lab.root(), &mut |_| {}).unwrap();
+    assert!(expect(&["/second", "/configured"], LinkedPathSource::Messages).is_empty());
+    std::fs::rename(lab.at("src/bin/lab-tool.rs"), lab.at("src/bin/lab-other.rs")).unwrap();
+    let notes = lab.discover("").notes;
+    assert!(notes.iter().any(|note| note.contains("they name lab-tool")), "{notes:?}");
+
     let ld_paths = vec![PathBuf::from("/option"), "/second".into()];
     let project = discover(&[], &DiscoverOptions { ld_paths, ..lab.options() }, &Context::new()).unwrap();
     let expected = ["/second", "/configured", "/option"].map(PathBuf::from);
