@@ -46,7 +46,9 @@ pub fn say(state: &mut State, text: impl Into<String>, failed: bool) {
 fn act(state: &mut State, action: Action) -> Vec<Command> {
     match action {
         Action::Move(motion) => go(state, motion),
-        Action::Artifact(motion) => choose_artifact(state, |state, total, height| state.artifacts.go(motion, total, height)),
+        Action::Artifact(motion) => {
+            choose_artifact(state, |state, total, height| state.artifacts.go(motion, total, height))
+        }
         Action::FocusArtifacts => state.focus = Focus::Artifacts,
         Action::FocusPanel => state.focus = Focus::Panel,
         Action::Show(panel) => show(state, panel),

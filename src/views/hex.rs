@@ -51,7 +51,9 @@ pub fn line(window: &HexWindow, at: u64, form: Form, theme: Theme) -> Line<'stat
         spans.push(Span::raw("  "));
         for place in 0..form.bytes {
             let (here, there) = (byte(mine, place), byte(other, place));
-            spans.push(theme.span(here.map_or_else(|| "   ".to_owned(), |byte| format!("{byte:02x} ")), role(here, there)));
+            spans.push(
+                theme.span(here.map_or_else(|| "   ".to_owned(), |byte| format!("{byte:02x} ")), role(here, there)),
+            );
         }
         if form.letters {
             spans.push(Span::raw(" "));

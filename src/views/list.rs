@@ -48,10 +48,8 @@ fn card(frame: &mut Frame<'_>, area: Rect, artifact: &ArtifactSnapshot, chosen: 
     let name = if chosen { Role::Heading } else { Role::Strong };
     let pair = |left: (Cow<'static, str>, Role), right: (Cow<'static, str>, Role)| ends(left, right, cells, theme);
     let (state, state_role) = words::staging(&artifact.staging);
-    let mut content = vec![pair(
-        (artifact.name.clone().into(), name),
-        (words::kind(artifact.kind).into(), Role::Quiet),
-    )];
+    let mut content =
+        vec![pair((artifact.name.clone().into(), name), (words::kind(artifact.kind).into(), Role::Quiet))];
     match artifact.report.as_deref() {
         None => {
             content.push(pair(("not audited yet".into(), Role::Quiet), ("".into(), Role::Plain)));

@@ -30,11 +30,7 @@ impl Rows for Overview {
         let Some(fact) = facts(state).into_iter().nth(index) else { return Line::default() };
         let is_path = fact.value.starts_with('/');
         let value = Cell::rest(fact.value, fact.role, 1);
-        line(
-            vec![Cell::fixed(fact.label, Role::Quiet, 12), if is_path { value.path() } else { value }],
-            cells,
-            theme,
-        )
+        line(vec![Cell::fixed(fact.label, Role::Quiet, 12), if is_path { value.path() } else { value }], cells, theme)
     }
 
     fn empty(&self, state: &State) -> String {

@@ -21,10 +21,8 @@ pub fn draw(frame: &mut Frame<'_>, screen: &Screen, state: &State, open: &Palett
     let title = Line::from(theme.span(" keys ", Role::Heading));
     frame.render_widget(border(true, theme).title_top(title).title_bottom(corner(&open.cursor, entries.len())), area);
     let inner = inside(area);
-    let prompt = Line::from(vec![
-        theme.span("filter: ", Role::Quiet),
-        theme.span(open.cursor.query.clone(), Role::Strong),
-    ]);
+    let prompt =
+        Line::from(vec![theme.span("filter: ", Role::Quiet), theme.span(open.cursor.query.clone(), Role::Strong)]);
     let cursor = inner.x + 8 + width(&open.cursor.query) as u16;
     frame.set_cursor_position(Position { x: cursor.min(inner.right().saturating_sub(1)), y: inner.y });
     lines(frame, inner, vec![prompt]);

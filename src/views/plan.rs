@@ -61,7 +61,8 @@ impl Rows for Plan {
         let steps = steps(state);
         if !steps.is_empty() {
             let (reads, writes) = sums(steps);
-            let text = format!("all steps: read at most {}, write at most {}", words::bytes(reads), words::bytes(writes));
+            let text =
+                format!("all steps: read at most {}, write at most {}", words::bytes(reads), words::bytes(writes));
             lines.push(Line::from(theme.span(text, Role::Quiet)));
         }
         lines
@@ -193,10 +194,7 @@ pub fn next_step(state: &State) -> String {
 pub fn no_editor(state: &State) -> Option<String> {
     match state.report()?.format? {
         Format::Elf => None,
-        format => Some(format!(
-            "{} can be staged and finalized; editing it is not offered yet",
-            words::format(format)
-        )),
+        format => Some(format!("{} can be staged and finalized; editing it is not offered yet", words::format(format))),
     }
 }
 
@@ -218,7 +216,11 @@ fn about_step(text: &mut Text, state: &State, step: &SnapshotStep) {
     }
     let (reads, writes) = sums([step]);
     text.labelled("reads", &format!("at most {} ({} bytes)", words::bytes(reads), words::grouped(reads)), Role::Plain);
-    text.labelled("writes", &format!("at most {} ({} bytes)", words::bytes(writes), words::grouped(writes)), Role::Plain);
+    text.labelled(
+        "writes",
+        &format!("at most {} ({} bytes)", words::bytes(writes), words::grouped(writes)),
+        Role::Plain,
+    );
     for (place, effect) in step.effects.iter().enumerate() {
         let what = format!("{}: {}", words::effect(&effect.kind), effect.why);
         text.labelled(if place == 0 { "why" } else { "" }, &what, Role::Plain);

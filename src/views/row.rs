@@ -58,7 +58,8 @@ const GAP: usize = 2;
 pub fn rooms(parts: &[Cell<'_>], cells: usize) -> Vec<usize> {
     let gaps = parts.len().saturating_sub(1) * GAP;
     let fixed: usize = parts.iter().map(|part| if let Share::Fixed(cells) = part.share { cells } else { 0 }).sum();
-    let mut weight: usize = parts.iter().map(|part| if let Share::Rest(weight) = part.share { weight } else { 0 }).sum();
+    let mut weight: usize =
+        parts.iter().map(|part| if let Share::Rest(weight) = part.share { weight } else { 0 }).sum();
     let mut left = cells.saturating_sub(gaps + fixed);
     let mut used = 0;
     let mut rooms = Vec::with_capacity(parts.len());

@@ -112,9 +112,13 @@ fn machine(staging: &StagingReport, theme: Theme, cells: usize) -> Vec<Line<'sta
 const fn meaning(staging: &StagingReport) -> &'static str {
     match (staging.state, staging.edited) {
         (StagingState::NotStaged, _) => "untouched, at its own path",
-        (StagingState::Renamed, _) => "moved to staging; its own path is empty for the moment; finalize renames it back",
+        (StagingState::Renamed, _) => {
+            "moved to staging; its own path is empty for the moment; finalize renames it back"
+        }
         (StagingState::Mirrored, _) => "copied to staging; the original stays where it is; finalize drops the copy",
-        (StagingState::Patched, false) => "its own path holds the clean bytes; the staged copy is ours, and not edited yet",
+        (StagingState::Patched, false) => {
+            "its own path holds the clean bytes; the staged copy is ours, and not edited yet"
+        }
         (StagingState::Patched, true) => "its own path holds the clean bytes; the staged copy is edited",
     }
 }
