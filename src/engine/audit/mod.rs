@@ -10,6 +10,8 @@ pub mod entry_points;
 pub mod evaluate;
 pub mod exclude;
 pub mod external;
+pub mod findings;
+pub mod pages;
 pub mod policy;
 mod roles;
 pub mod search_path;
