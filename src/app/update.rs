@@ -140,7 +140,7 @@ fn open(state: &mut State) {
     if state.panel() == Panel::Findings
         && let Some(report) = state.report()
         && let Some(index) = state.chosen_row(report.findings.len())
-        && let Some(text) = report.findings.get(index).and_then(|finding| audit::page(&finding.code))
+        && let Some(text) = report.findings.get(index).and_then(|finding| audit::pages::page(&finding.code))
     {
         source = PageSource::Finding { index, text };
     }

@@ -3,7 +3,8 @@
 use super::plan::World;
 use super::recover::empty;
 use super::session::{Session, Slot};
-use crate::engine::audit::{self, Audit, AuditOptions, Circumstances};
+use crate::engine::audit::findings::{Circumstances, findings};
+use crate::engine::audit::{self, Audit, AuditOptions};
 use crate::engine::project::{Artifact, ArtifactId};
 use crate::engine::repair::{Mode, Repair, RepairOptions, Subject, Verification, describe_request, prepare};
 use crate::engine::report::audit::{ArtifactReport, Finding, MaturinRule, WillPatch};
@@ -91,7 +92,7 @@ impl Session {
             refusal: slot.repair.as_ref().and_then(|repair| repair.refused_edit.as_ref()),
             changed: slot.changed.as_deref(),
         };
-        audit::findings(audit, &circumstances)
+        findings(audit, &circumstances)
     }
 
     /// Verifies artifact `id`; what is wrong, if something is.
