@@ -1,5 +1,7 @@
 //! Repair: what is grafted, what is edited, and the editors that do it.
 
+mod builtin;
 mod editor;
 
+pub use builtin::Builtin;
 pub use editor::{EditPlan, EditRefusal, EditRequest, Editor, Patch};
