@@ -2,6 +2,10 @@
 
 mod builtin;
 mod editor;
+mod facts;
+mod names;
+mod patchelf;
 
 pub use builtin::Builtin;
 pub use editor::{EditPlan, EditRefusal, EditRequest, Editor, Patch};
+pub use patchelf::Patchelf;
