@@ -22,6 +22,7 @@ pub fn lacks_glibc() -> Option<String> {
 pub type Found = BTreeMap<String, Option<PathBuf>>;
 
 pub struct Lab {
+    pub compiler: &'static str,
     directory: tempfile::TempDir,
     pub library_path: Option<OsString>,
     pub preload: Option<OsString>,
@@ -32,7 +33,7 @@ impl Lab {
     pub fn new() -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let root = directory.path().canonicalize().expect("its real path");
-        Self { directory, library_path: None, preload: None, working_directory: root }
+        Self { compiler: "cc", directory, library_path: None, preload: None, working_directory: root }
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
@@ -45,7 +46,7 @@ impl Lab {
         std::fs::create_dir_all(path.parent().expect("a directory")).expect("made");
         let text = self.path("source.c");
         std::fs::write(&text, source).expect("written");
-        let mut command = Command::new("cc");
+        let mut command = Command::new(self.compiler);
         command.arg("-o").arg(&path).arg(&text).arg("-Wl,--no-as-needed").current_dir(self.path(""));
         for argument in arguments {
             match argument.strip_prefix('@') {
@@ -70,7 +71,7 @@ impl Lab {
         self.compile(name, "int main(void) { return 0; }\n", &arguments)
     }
 
-    pub fn from_source(&self, name: &str, source: &str, arguments: &[&str]) -> PathBuf {
+    pub fn object(&self, name: &str, source: &str, arguments: &[&str]) -> PathBuf {
         self.compile(name, source, arguments)
     }
 

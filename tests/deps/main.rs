@@ -5,7 +5,9 @@
 
 mod cases;
 mod differences;
+mod forms;
 mod lab;
+mod musl;
 mod sweep;
 
 use libtest_mimic::{Arguments, Failed, Trial};
@@ -19,7 +21,8 @@ pub struct Case {
 
 fn main() {
     let strict = std::env::var_os("WHEELWRIGHT_CI").is_some_and(|value| value == "1");
-    let cases = cases::all().into_iter().chain(differences::all()).chain(sweep::all());
+    let cases =
+        cases::all().into_iter().chain(forms::all()).chain(musl::all()).chain(differences::all()).chain(sweep::all());
     let trials = cases.map(|case| match case.lacking {
         Some(reason) if strict => Trial::test(case.name, move || Err(format!("can't run here: {reason}").into())),
         Some(reason) => Trial::test(format!("{} ({reason})", case.name), || Ok(())).with_ignored_flag(true),

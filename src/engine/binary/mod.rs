@@ -4,9 +4,16 @@
 //! file of many gigabytes costs what its headers cost.
 
 pub mod elf;
+mod exports;
+pub mod macho;
 mod name;
+pub mod pe;
+mod record;
+mod repaired;
 
+pub use exports::exported_with_prefixes;
 pub use name::Name;
+pub use repaired::{RepairedEvidence, repaired_evidence};
 
 use crate::engine::file::ReadAt;
 use serde::{Deserialize, Serialize};
@@ -139,16 +146,32 @@ pub struct Binary {
     pub slices: Vec<Slice>,
 }
 
+/// Reads the native file `source`.
+///
+/// # Errors
+/// [`crate::engine::Error::Malformed`] when it is none of the three formats, or damaged.
+pub fn read(source: &dyn ReadAt) -> crate::engine::Result<Binary> {
+    let Some(format) = sniff(source)? else {
+        return Err(crate::engine::Error::malformed(source.path(), 0, "an ELF, Mach-O or PE file"));
+    };
+    let slices = match format {
+        Format::Elf => vec![elf::read(source)?],
+        Format::MachO => macho::read(source)?,
+        Format::Pe => vec![pe::read(source)?],
+    };
+    Ok(Binary { format, size: source.size(), slices })
+}
+
 /// The format that the file's first bytes announce; `None` when it is none of the three.
 ///
 /// # Errors
 /// [`crate::engine::Error::Io`] when it can't be read.
 pub fn sniff(source: &dyn ReadAt) -> crate::engine::Result<Option<Format>> {
-    let head = source.bytes(0, source.size().min(4))?;
+    let head = source.bytes(0, source.size().min(8))?;
     Ok(match head.as_slice() {
-        [0x7f, b'E', b'L', b'F'] => Some(Format::Elf),
-        [0xfe, 0xed, 0xfa, 0xce | 0xcf] | [0xce | 0xcf, 0xfa, 0xed, 0xfe] => Some(Format::MachO),
-        [0xca, 0xfe, 0xba, 0xbe | 0xbf] | [0xbe | 0xbf, 0xba, 0xfe, 0xca] => Some(Format::MachO),
+        [0x7f, b'E', b'L', b'F', ..] => Some(Format::Elf),
+        [0xfe, 0xed, 0xfa, 0xce | 0xcf, ..] | [0xce | 0xcf, 0xfa, 0xed, 0xfe, ..] => Some(Format::MachO),
+        head if macho::could_be_universal(head) => Some(Format::MachO),
         [b'M', b'Z', ..] => Some(Format::Pe),
         _ => None,
     })

@@ -166,3 +166,98 @@ fn text(bytes: &[u8], at: usize) -> Option<&[u8]> {
     let rest = rest.get(..LONGEST).unwrap_or(rest);
     rest.get(..memchr::memchr(0, rest)?)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const X86_64: u32 = 0x0303;
+
+    /// A cache with `libz.so.1` twice (plain, and of level v3), `libold.so` with legacy capabilities and `lib32.so` of another
+    /// kind. Texts are named by their offset from the new header, as ldconfig writes them.
+    fn sample(big: bool) -> Vec<u8> {
+        let entries: &[(u32, &str, &str, (u32, u32))] = &[
+            (X86_64, "libz.so.1", "/v3/libz.so.1", (1 << 30, 0)),
+            (X86_64, "libz.so.1", "/plain/libz.so.1", (0, 0)),
+            (X86_64, "libold.so", "/old/libold.so", (0, 4)),
+            (3, "lib32.so", "/32/lib32.so", (0, 0)),
+        ];
+        let number = |value: u32| if big { value.to_be_bytes() } else { value.to_le_bytes() };
+        let mut texts = Vec::new();
+        let start = NEW_HEADER + entries.len() * NEW_ENTRY;
+        let mut add = |text: &str| {
+            let at = start + texts.len();
+            texts.extend_from_slice(text.as_bytes());
+            texts.push(0);
+            number(at as u32)
+        };
+        let mut body = Vec::new();
+        for (flags, name, path, (high, low)) in entries {
+            let (first, second) = if big { (high, low) } else { (low, high) };
+            for field in [number(*flags), add(name), add(path), number(0), number(*first), number(*second)] {
+                body.extend_from_slice(&field);
+            }
+        }
+        let level = add("x86-64-v3");
+        while !texts.len().is_multiple_of(4) {
+            texts.push(0);
+        }
+        let extension = (start + texts.len()) as u32;
+        let mut bytes = NEW_MAGIC.to_vec();
+        bytes.extend_from_slice(&number(entries.len() as u32));
+        bytes.extend_from_slice(&number(texts.len() as u32));
+        bytes.extend_from_slice(&[if big { 3 } else { 2 }, 0, 0, 0]);
+        bytes.extend_from_slice(&number(extension));
+        bytes.resize(NEW_HEADER, 0);
+        bytes.extend_from_slice(&body);
+        bytes.extend_from_slice(&texts);
+        for field in [EXTENSION_MAGIC, 1, EXTENSION_HWCAPS, 0, extension + 24, 4] {
+            bytes.extend_from_slice(&number(field));
+        }
+        bytes.extend_from_slice(&level);
+        bytes
+    }
+
+    fn path(cache: &LoaderCache, name: &str, levels: &[&str]) -> Option<String> {
+        let levels: Vec<String> = levels.iter().map(ToString::to_string).collect();
+        cache.lookup(name.as_bytes(), X86_64, &levels).map(|entry| entry.path.display().to_string())
+    }
+
+    #[test]
+    fn both_byte_orders_and_the_old_prefix_are_read() {
+        let little = sample(false);
+        let mut prefixed = OLD_MAGIC.to_vec();
+        prefixed.extend_from_slice(&1u32.to_le_bytes());
+        prefixed.resize((OLD_HEADER + OLD_ENTRY).next_multiple_of(8), 0);
+        prefixed.extend_from_slice(&little);
+        for bytes in [little, sample(true), prefixed] {
+            let cache = LoaderCache::parse(&bytes).unwrap();
+            assert_eq!(path(&cache, "libz.so.1", &[]).as_deref(), Some("/plain/libz.so.1"));
+            assert_eq!(path(&cache, "libz.so.1", &["x86-64-v4", "x86-64-v3"]).as_deref(), Some("/v3/libz.so.1"));
+            assert_eq!(path(&cache, "libz.so.1", &["x86-64-v2"]).as_deref(), Some("/plain/libz.so.1"));
+            assert_eq!(path(&cache, "libold.so", &[]), None, "legacy capabilities are not followed");
+            assert_eq!(path(&cache, "lib32.so", &[]), None, "another kind");
+            assert_eq!(cache.entries().count(), 4);
+        }
+    }
+
+    #[test]
+    fn a_damaged_cache_never_panics_nor_invents_entries() {
+        let whole = sample(false);
+        for length in 0..whole.len() {
+            let cache = LoaderCache::parse(&whole[..length]);
+            assert!(cache.is_none_or(|cache| cache.entries().count() <= 4));
+        }
+        for at in 0..whole.len() {
+            for value in [0x00, 0x01, 0x7f, 0x80, 0xff] {
+                let mut bytes = whole.clone();
+                bytes[at] = value;
+                let cache = LoaderCache::parse(&bytes);
+                assert!(cache.is_none_or(|cache| cache.entries().count() <= bytes.len() / NEW_ENTRY), "{at} {value}");
+            }
+        }
+        assert_eq!(LoaderCache::parse(b""), None);
+        assert_eq!(LoaderCache::parse(OLD_MAGIC), None);
+        assert_eq!(LoaderCache::parse(NEW_MAGIC), None);
+    }
+}

@@ -1,6 +1,14 @@
 //! ELF: the raw tables as they stand in the file, and what the normalized view takes from them.
 
+mod dynamic;
+mod hardening;
+mod symbols;
 mod tables;
+mod view;
+
+pub use hardening::hardening;
+pub use symbols::{Symbols, UndefinedSymbol};
+pub use view::read;
 
 pub use tables::{DynamicEntry, Section, Segment, Tables};
 
