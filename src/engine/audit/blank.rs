@@ -49,11 +49,7 @@ pub fn report(artifact: &Artifact) -> ArtifactReport {
 }
 
 fn linked_paths(linked: &LinkedPaths) -> LinkedPathsReport {
-    let source = linked.source.map(|source| match source {
-        LinkedPathSource::Messages => "messages",
-        LinkedPathSource::BuildOutput => "build_output",
-        LinkedPathSource::Options => "options",
-    });
+    let source = linked.source.map(LinkedPathSource::label);
     LinkedPathsReport { paths: linked.paths.clone(), source: source.map(str::to_string) }
 }
 

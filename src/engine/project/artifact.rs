@@ -29,6 +29,9 @@ pub struct Artifact {
     pub id: ArtifactId,
     /// Its own absolute path: cargo's path for a cargo output. Nothing need be there.
     pub path: PathBuf,
+    /// The path that the loader knows it by, of which `$ORIGIN` is the directory: `path`, also while the file is staged,
+    /// but the original's path for a copy in a sandbox.
+    pub loaded_as: PathBuf,
     /// Its file name.
     pub name: String,
     /// What it is to its project.
@@ -41,6 +44,8 @@ pub struct Artifact {
     pub out_directories: Vec<PathBuf>,
     /// Its names in the wheel.
     pub names: BundleNames,
+    /// The module name that its Python entry point should have (the `x` of `PyInit_x`); `None` where none is expected.
+    pub expected_entry_point: Option<String>,
 }
 
 /// What cargo says of an artifact that it makes.
@@ -67,17 +72,33 @@ pub struct CargoOutput {
 pub struct LinkedPaths {
     /// The directories, in cargo's order.
     pub paths: Vec<PathBuf>,
-    /// Where they were read; `None` when there are none.
+    /// Where they were read; `None` when there are none. Where several sources gave some, the first in the order of
+    /// [`LinkedPathSource`].
     pub source: Option<LinkedPathSource>,
 }
 
 /// Where linked paths were read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum LinkedPathSource {
     /// Cargo's messages, kept by `wheelwright build`.
     Messages,
     /// The build scripts' `output` files, newest per package.
     BuildOutput,
+    /// `-L` among the rustflags of a `.cargo/config.toml`.
+    CargoConfig,
     /// The command line.
     Options,
+}
+
+impl LinkedPathSource {
+    /// Its name in the JSON documents.
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Messages => "messages",
+            Self::BuildOutput => "build_output",
+            Self::CargoConfig => "cargo_config",
+            Self::Options => "options",
+        }
+    }
 }

@@ -480,7 +480,7 @@ pub struct RelatedFile {
     pub links: u64,
     /// Size in bytes.
     pub size: u64,
-    /// Whether it looks repaired: hash-suffixed NEEDED, or an RPATH into `*.libs`.
+    /// Whether it looks repaired: hash-suffixed NEEDED, and an RPATH into `*.libs`.
     pub repaired: bool,
 }
 
@@ -555,6 +555,6 @@ pub struct BundleNames {
 pub struct LinkedPathsReport {
     /// The directories, in cargo's order.
     pub paths: Vec<PathBuf>,
-    /// `messages`, `build_output` or `options`; null when none were found.
+    /// `messages`, `build_output`, `cargo_config` or `options`; null when none were found.
     pub source: Option<String>,
 }

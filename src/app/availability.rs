@@ -1,0 +1,96 @@
+//! Whether an action can be taken now, and if not, why.
+
+use super::action::Action;
+use super::panel::Panel;
+use super::state::{Overlay, State, files_to_compare};
+use crate::views::rows;
+
+/// Whether `action` can be taken.
+///
+/// # Errors
+/// The reason why not, as a sentence without a full stop.
+pub fn availability(state: &State, action: Action) -> Result<(), String> {
+    match action {
+        Action::Step => step(state),
+        Action::StepAll | Action::ToTheEnd => all_steps(state),
+        Action::Undo => undo(state),
+        Action::Audit => artifact(state),
+        Action::Hash => artifact(state),
+        Action::Fold if state.panel() != Panel::Tree => Err("only in the tree".into()),
+        Action::Fold if state.tree.rows.is_empty() => Err("there is no tree".into()),
+        Action::NextChange | Action::PreviousChange => changes(state),
+        Action::Open if state.panel() == Panel::Bytes => changes(state),
+        Action::Open | Action::DetailUp | Action::DetailDown => row(state),
+        Action::Copy | Action::Pager if !matches!(state.overlay, Overlay::Page(_)) => row(state),
+        Action::Close => close(state),
+        _ => Ok(()),
+    }
+}
+
+fn artifact(state: &State) -> Result<(), String> {
+    if state.artifact().is_some() { Ok(()) } else { Err("no artifact is chosen".into()) }
+}
+
+fn may_step(state: &State) -> Result<(), String> {
+    if let Some(reason) = &state.snapshot.read_only {
+        return Err(reason.clone());
+    }
+    if state.jobs.is_stepping() {
+        return Err("a step is being taken; Esc cancels it".into());
+    }
+    Ok(())
+}
+
+fn step(state: &State) -> Result<(), String> {
+    artifact(state)?;
+    may_step(state)?;
+    let Some(artifact) = state.artifact() else { return Ok(()) };
+    let Some(next) = artifact.next else { return Err("all steps of this artifact are taken".into()) };
+    match artifact.steps.iter().find(|step| step.step == next).and_then(|step| step.refusal.as_ref()) {
+        Some(refusal) => Err(format!("{}: {}; {}", next.title(), refusal.reason, refusal.way_out)),
+        None => Ok(()),
+    }
+}
+
+fn all_steps(state: &State) -> Result<(), String> {
+    may_step(state)?;
+    if state.snapshot.artifacts.iter().any(|artifact| artifact.next.is_some()) {
+        Ok(())
+    } else {
+        Err("no artifact has a step left".into())
+    }
+}
+
+fn undo(state: &State) -> Result<(), String> {
+    artifact(state)?;
+    may_step(state)?;
+    match state.artifact().and_then(|artifact| artifact.done) {
+        Some(_) => Ok(()),
+        None => Err("no step of this artifact was taken".into()),
+    }
+}
+
+fn changes(state: &State) -> Result<(), String> {
+    if state.panel() != Panel::Bytes {
+        return Err("only in the bytes panel".into());
+    }
+    artifact(state)?;
+    if let Some(Err(reason)) = state.artifact().map(files_to_compare) {
+        return Err(reason.into());
+    }
+    if state.chosen_run().is_some() { Ok(()) } else { Err("there is no changed range".into()) }
+}
+
+fn row(state: &State) -> Result<(), String> {
+    let count = rows::of(state.panel()).count(state);
+    if state.chosen_row(count).is_some() { Ok(()) } else { Err("no row is chosen".into()) }
+}
+
+fn close(state: &State) -> Result<(), String> {
+    let filtered = !state.artifacts.query.is_empty() || !state.cursor(state.panel()).query.is_empty();
+    if state.overlay != Overlay::None || filtered || !state.jobs.is_idle() {
+        Ok(())
+    } else {
+        Err("nothing is open, filtered or running".into())
+    }
+}

@@ -1,0 +1,249 @@
+//! The table of jobs: what runs, what waits, and which answers are still wanted. It starts no thread itself.
+//!
+//! Two lanes run side by side: the session lane changes files, one job at a time; the reader lane only reads, and there
+//! the newest question of a kind replaces an older one.
+
+use crate::engine::Context;
+use crate::engine::project::ArtifactId;
+use std::collections::VecDeque;
+use std::path::PathBuf;
+
+/// A job's number; an answer that carries a number no longer in the table is dropped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct JobId(pub u64);
+
+/// What a worker is asked to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Request {
+    /// Find out everything about an artifact.
+    Audit(ArtifactId),
+    /// Take the next step of each.
+    Step(Vec<ArtifactId>),
+    /// Take all steps of all artifacts.
+    ToTheEnd,
+    /// Undo the last step.
+    Undo(ArtifactId),
+    /// Compare clean bytes with the staged file.
+    Diff {
+        /// Whose files.
+        artifact: ArtifactId,
+        /// The clean bytes.
+        clean: PathBuf,
+        /// The staged file.
+        staged: PathBuf,
+    },
+    /// Read a window of both files.
+    Hex {
+        /// Whose files.
+        artifact: ArtifactId,
+        /// The clean bytes.
+        clean: PathBuf,
+        /// The staged file.
+        staged: PathBuf,
+        /// The window's first byte.
+        offset: u64,
+    },
+    /// Hash files.
+    Hash {
+        /// Whose files.
+        artifact: ArtifactId,
+        /// The files.
+        paths: Vec<PathBuf>,
+    },
+}
+
+/// The thread that a request runs on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Lane {
+    /// Owns the session; changes files.
+    Session,
+    /// Reads files.
+    Reader,
+}
+
+impl Request {
+    /// The thread that it runs on.
+    #[must_use]
+    pub const fn lane(&self) -> Lane {
+        match self {
+            Self::Audit(_) | Self::Step(_) | Self::ToTheEnd | Self::Undo(_) => Lane::Session,
+            Self::Diff { .. } | Self::Hex { .. } | Self::Hash { .. } => Lane::Reader,
+        }
+    }
+
+    /// What is being done, for people.
+    #[must_use]
+    pub const fn label(&self) -> &'static str {
+        match self {
+            Self::Audit(_) => "audit",
+            Self::Step(_) => "step",
+            Self::ToTheEnd => "to the end",
+            Self::Undo(_) => "undo",
+            Self::Diff { .. } => "compare",
+            Self::Hex { .. } => "read",
+            Self::Hash { .. } => "hash",
+        }
+    }
+
+    /// Whether the user asked for it and waits; an audit comes by itself and gives way.
+    const fn urgent(&self) -> bool {
+        !matches!(self, Self::Audit(_))
+    }
+}
+
+/// A request on its way.
+#[derive(Debug, Clone)]
+pub struct Job {
+    /// Its number.
+    pub id: JobId,
+    /// What is asked.
+    pub request: Request,
+    /// Its progress, and the way to cancel it.
+    pub context: Context,
+}
+
+/// What runs and what waits.
+#[derive(Debug, Default)]
+pub struct Jobs {
+    running: Vec<Job>,
+    waiting: VecDeque<Request>,
+    last: u64,
+}
+
+impl Jobs {
+    /// Puts a request in the queue: what the user waits for before audits, and in the reader lane in place of an older
+    /// request of its kind, which is cancelled if it runs.
+    pub fn ask(&mut self, request: Request) {
+        if self.waiting.contains(&request) {
+            return;
+        }
+        if request.lane() == Lane::Reader {
+            let kind = std::mem::discriminant(&request);
+            self.waiting.retain(|other| std::mem::discriminant(other) != kind);
+            for job in &self.running {
+                if std::mem::discriminant(&job.request) == kind {
+                    job.context.cancel();
+                }
+            }
+        }
+        let place = if request.urgent() {
+            self.waiting.iter().position(|other| !other.urgent()).unwrap_or(self.waiting.len())
+        } else {
+            self.waiting.len()
+        };
+        self.waiting.insert(place, request);
+    }
+
+    /// Takes the next request of every lane that is free, as jobs to be started.
+    pub fn ready(&mut self) -> Vec<Job> {
+        let mut started = Vec::new();
+        for lane in [Lane::Session, Lane::Reader] {
+            if self.running.iter().any(|job| job.request.lane() == lane) {
+                continue;
+            }
+            let Some(place) = self.waiting.iter().position(|request| request.lane() == lane) else { continue };
+            let Some(request) = self.waiting.remove(place) else { continue };
+            self.last += 1;
+            let job = Job { id: JobId(self.last), request, context: Context::new() };
+            self.running.push(job.clone());
+            started.push(job);
+        }
+        started
+    }
+
+    /// Strikes a job out; `None` when its answer is no longer wanted.
+    pub fn finish(&mut self, id: JobId) -> Option<Job> {
+        let place = self.running.iter().position(|job| job.id == id)?;
+        Some(self.running.remove(place))
+    }
+
+    /// Cancels everything that runs and forgets everything that waits. Whether there was anything.
+    pub fn cancel_all(&mut self) -> bool {
+        let any = !self.is_idle();
+        for job in &self.running {
+            job.context.cancel();
+        }
+        self.waiting.clear();
+        any
+    }
+
+    /// The job that the user would name if asked what is going on.
+    #[must_use]
+    pub fn foremost(&self) -> Option<&Job> {
+        self.running.iter().find(|job| job.request.urgent()).or_else(|| self.running.first())
+    }
+
+    /// Whether a job that changes files runs or waits.
+    #[must_use]
+    pub fn is_stepping(&self) -> bool {
+        let steps = |request: &Request| request.lane() == Lane::Session && request.urgent();
+        self.running.iter().any(|job| steps(&job.request)) || self.waiting.iter().any(steps)
+    }
+
+    /// Whether an audit runs or waits.
+    #[must_use]
+    pub fn is_auditing(&self) -> bool {
+        let audits = |request: &Request| matches!(request, Request::Audit(_));
+        self.running.iter().any(|job| audits(&job.request)) || self.waiting.iter().any(audits)
+    }
+
+    /// Whether this request runs or waits.
+    #[must_use]
+    pub fn holds(&self, request: &Request) -> bool {
+        self.waiting.contains(request) || self.running.iter().any(|job| job.request == *request)
+    }
+
+    /// Whether nothing runs and nothing waits.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.running.is_empty() && self.waiting.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hash(artifact: usize) -> Request {
+        Request::Hash { artifact: ArtifactId(artifact), paths: vec![PathBuf::from("/a")] }
+    }
+
+    #[test]
+    fn one_job_a_lane_and_the_user_before_audits() {
+        let mut jobs = Jobs::default();
+        jobs.ask(Request::Audit(ArtifactId(0)));
+        jobs.ask(Request::Audit(ArtifactId(1)));
+        jobs.ask(hash(0));
+        let started = jobs.ready();
+        assert_eq!(started.iter().map(|job| job.request.label()).collect::<Vec<_>>(), ["audit", "hash"]);
+        jobs.ask(Request::Undo(ArtifactId(0)));
+        assert!(jobs.ready().is_empty(), "both lanes are taken");
+        assert!(jobs.finish(started[0].id).is_some());
+        assert_eq!(jobs.ready()[0].request, Request::Undo(ArtifactId(0)), "undo overtakes the waiting audit");
+    }
+
+    #[test]
+    fn the_newest_question_of_a_kind_wins_and_the_running_one_is_cancelled() {
+        let mut jobs = Jobs::default();
+        jobs.ask(hash(0));
+        let first = jobs.ready().remove(0);
+        jobs.ask(hash(1));
+        jobs.ask(hash(2));
+        assert!(first.context.is_cancelled());
+        jobs.finish(first.id);
+        assert_eq!(jobs.ready()[0].request, hash(2));
+        assert!(jobs.finish(first.id).is_none(), "an answer counts once");
+    }
+
+    #[test]
+    fn cancelling_leaves_nothing_waiting() {
+        let mut jobs = Jobs::default();
+        assert!(!jobs.cancel_all());
+        jobs.ask(Request::ToTheEnd);
+        jobs.ask(Request::Undo(ArtifactId(0)));
+        let job = jobs.ready().remove(0);
+        assert!(jobs.is_stepping() && jobs.cancel_all() && job.context.is_cancelled());
+        jobs.finish(job.id);
+        assert!(jobs.is_idle());
+    }
+}

@@ -1,0 +1,120 @@
+//! What a worker's answer changes.
+
+use super::action::Command;
+use super::jobs::{Job, JobId, Request};
+use super::panel::Panel;
+use super::state::{HexWindow, State};
+use super::update::{finish, say};
+use super::{filter, wanted};
+use crate::engine::project::ArtifactId;
+use crate::engine::report::diff::DiffDocument;
+use crate::engine::stage::Snapshot;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// What a worker says.
+#[derive(Debug, Clone)]
+pub enum WorkerEvent {
+    /// The session looks like this now; its job goes on.
+    Snapshot(Arc<Snapshot>),
+    /// A job has ended.
+    Ended {
+        /// Which.
+        id: JobId,
+        /// How.
+        outcome: Outcome,
+    },
+}
+
+/// How a job ended.
+#[derive(Debug, Clone)]
+pub enum Outcome {
+    /// Well; the session looks like this now.
+    Session(Arc<Snapshot>),
+    /// Well, with a comparison.
+    Diff(Arc<DiffDocument>),
+    /// Well, with bytes.
+    Hex(Arc<HexWindow>),
+    /// Well, with hashes.
+    Hashes(Vec<(PathBuf, String)>),
+    /// The user cancelled.
+    Cancelled,
+    /// Badly.
+    Failed(String),
+}
+
+/// Takes a worker's answer in.
+pub fn receive(state: &mut State, event: WorkerEvent) -> Vec<Command> {
+    match event {
+        WorkerEvent::Snapshot(snapshot) => look(state, snapshot),
+        WorkerEvent::Ended { id, outcome } => {
+            if let Some(job) = state.jobs.finish(id) {
+                end(state, &job, outcome);
+            }
+        }
+    }
+    finish(state, Vec::new())
+}
+
+fn end(state: &mut State, job: &Job, outcome: Outcome) {
+    match (outcome, &job.request) {
+        (Outcome::Session(snapshot), _) => look(state, snapshot),
+        (Outcome::Diff(diff), Request::Diff { artifact, .. }) => {
+            if let Some(compared) = state.compared.as_mut().filter(|compared| compared.artifact == *artifact) {
+                compared.diff = Some(diff);
+                filter::refresh(state);
+            }
+        }
+        (Outcome::Hex(hex), Request::Hex { artifact, .. }) => {
+            if let Some(compared) = state.compared.as_mut().filter(|compared| compared.artifact == *artifact) {
+                compared.hex = Some(hex);
+            }
+        }
+        (Outcome::Hashes(hashes), _) => state.hashes.extend(hashes),
+        (Outcome::Failed(text), Request::Diff { artifact, .. } | Request::Hex { artifact, .. }) => {
+            if let Some(compared) = state.compared.as_mut().filter(|compared| compared.artifact == *artifact) {
+                compared.problem = Some(text);
+            }
+        }
+        (Outcome::Failed(text), request) => say(state, format!("{}: {text}", request.label()), true),
+        (Outcome::Cancelled, Request::Diff { .. }) if job.context.is_cancelled() && state.compared.is_some() => {
+            forget_unfinished_diff(state);
+        }
+        _ => {}
+    }
+}
+
+/// A cancelled comparison is asked for again only when the panel is opened anew.
+fn forget_unfinished_diff(state: &mut State) {
+    if let Some(compared) = state.compared.as_mut().filter(|compared| compared.diff.is_none())
+        && !state.jobs.holds(&Request::Diff {
+            artifact: compared.artifact,
+            clean: compared.clean.clone(),
+            staged: compared.staged.clone(),
+        })
+    {
+        compared.problem = Some("cancelled; r audits and compares again".into());
+    }
+}
+
+/// Takes a new snapshot in: what belonged to files that have changed is forgotten.
+pub fn look(state: &mut State, snapshot: Arc<Snapshot>) {
+    let before = std::mem::replace(&mut state.snapshot, snapshot);
+    let now = state.snapshot.clone();
+    let changed = |id: ArtifactId| match (before.artifacts.get(id.0), now.artifacts.get(id.0)) {
+        (Some(old), Some(new)) => old.staging != new.staging || old.done != new.done,
+        _ => true,
+    };
+    if state.compared.as_ref().is_some_and(|compared| changed(compared.artifact) || compared.problem.is_some()) {
+        state.compared = None;
+        state.cursors[Panel::Bytes.index()].reset();
+    }
+    for artifact in now.artifacts.iter().filter(|artifact| changed(artifact.id)) {
+        state.hashes.remove(&artifact.path);
+        if let Some(staged) = &artifact.staging.staged {
+            state.hashes.remove(staged);
+        }
+    }
+    filter::refresh(state);
+    wanted::ask(state);
+}

@@ -1,0 +1,230 @@
+//! Everything the screen shows, as plain data: the session's snapshot, what the user has chosen, and what is going on.
+
+use super::cursor::Cursor;
+use super::jobs::Jobs;
+use super::keymap::Context;
+use super::panel::{Focus, Panel};
+use super::tree::TreeRows;
+use crate::engine::project::ArtifactId;
+use crate::engine::report::audit::{ArtifactReport, StagingState};
+use crate::engine::report::diff::{DiffDocument, Run};
+use crate::engine::stage::{ArtifactSnapshot, Snapshot};
+use ratatui::layout::Size;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// The whole state of the screen.
+#[derive(Debug, Default)]
+pub struct State {
+    /// The session, as last heard.
+    pub snapshot: Arc<Snapshot>,
+    /// The terminal's size in cells.
+    pub size: Size,
+    /// The place in the list of artifacts.
+    pub artifacts: Cursor,
+    /// Which side moves.
+    pub focus: Focus,
+    /// The chosen panel.
+    pub panel: Option<Panel>,
+    /// The place in each panel.
+    pub cursors: [Cursor; Panel::ALL.len()],
+    /// How many lines the panel's lower part is scrolled.
+    pub detail_scroll: u64,
+    /// The tree, laid out.
+    pub tree: TreeRows,
+    /// What lies over the screen.
+    pub overlay: Overlay,
+    /// What the bytes panel shows.
+    pub compared: Option<Compared>,
+    /// The hashes that were asked for, by path.
+    pub hashes: BTreeMap<PathBuf, String>,
+    /// What runs and waits.
+    pub jobs: Jobs,
+    /// The artifacts whose first audit was asked for.
+    pub audited: BTreeSet<ArtifactId>,
+    /// A sentence that goes away by itself.
+    pub toast: Option<Toast>,
+    /// Whether the program is on its way out.
+    pub leaving: bool,
+}
+
+/// What lies over the screen.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Overlay {
+    /// Nothing.
+    #[default]
+    None,
+    /// The line in which a filter is typed.
+    Find,
+    /// All keys.
+    Palette(Palette),
+    /// A whole page.
+    Page(Page),
+}
+
+/// The help that is also a palette.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Palette {
+    /// What was typed, and the place in what is left.
+    pub cursor: Cursor,
+}
+
+/// A whole page of text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page {
+    /// What it shows.
+    pub source: PageSource,
+    /// The first visible line.
+    pub scroll: usize,
+}
+
+/// What a page shows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PageSource {
+    /// The chosen row of the panel in full.
+    Detail,
+    /// A finding: what was seen here, then its page.
+    Finding {
+        /// The finding's place among the artifact's findings.
+        index: usize,
+        /// The page's text.
+        text: &'static str,
+    },
+}
+
+/// What the bytes panel shows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Compared {
+    /// Whose bytes.
+    pub artifact: ArtifactId,
+    /// The clean file.
+    pub clean: PathBuf,
+    /// The staged file.
+    pub staged: PathBuf,
+    /// What differs; `None` until the job has ended.
+    pub diff: Option<Arc<DiffDocument>>,
+    /// Why it could not be compared.
+    pub problem: Option<String>,
+    /// The window of bytes that was read last.
+    pub hex: Option<Arc<HexWindow>>,
+}
+
+/// A window of two files at the same offset.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct HexWindow {
+    /// The offset of the first byte.
+    pub offset: u64,
+    /// The clean file's bytes; shorter where it ends.
+    pub clean: Vec<u8>,
+    /// The staged file's bytes.
+    pub staged: Vec<u8>,
+}
+
+impl HexWindow {
+    /// How many bytes a window holds at most.
+    pub const LENGTH: u64 = 16 * 1024;
+    /// Windows begin at multiples of this.
+    pub const STRIDE: u64 = 8 * 1024;
+}
+
+/// A sentence that goes away by itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Toast {
+    /// The sentence.
+    pub text: String,
+    /// Whether it reports a failure.
+    pub failed: bool,
+    /// How many more ticks it stays.
+    pub ticks: u16,
+}
+
+impl State {
+    /// The state at the beginning: nothing audited, the first artifact chosen.
+    #[must_use]
+    pub fn new(snapshot: Arc<Snapshot>, size: Size) -> Self {
+        Self { snapshot, size, ..Self::default() }
+    }
+
+    /// The chosen panel.
+    #[must_use]
+    pub fn panel(&self) -> Panel {
+        self.panel.unwrap_or(Panel::Overview)
+    }
+
+    /// The chosen artifact; `None` when there is none, or the filter hides all.
+    #[must_use]
+    pub fn artifact(&self) -> Option<&ArtifactSnapshot> {
+        let chosen = self.artifacts.chosen(self.snapshot.artifacts.len())?;
+        self.snapshot.artifacts.get(chosen)
+    }
+
+    /// What was found out about the chosen artifact.
+    #[must_use]
+    pub fn report(&self) -> Option<&ArtifactReport> {
+        self.artifact()?.report.as_deref()
+    }
+
+    /// The place in `panel`.
+    #[must_use]
+    pub fn cursor(&self, panel: Panel) -> &Cursor {
+        &self.cursors[panel.index()]
+    }
+
+    /// The chosen panel's chosen row, of `total`.
+    #[must_use]
+    pub fn chosen_row(&self, total: usize) -> Option<usize> {
+        self.cursor(self.panel()).chosen(total)
+    }
+
+    /// Where keys are looked up, first come first served.
+    #[must_use]
+    pub fn contexts(&self) -> &'static [Context] {
+        match (&self.overlay, self.panel()) {
+            (Overlay::Palette(_), _) => &[Context::Palette, Context::Always],
+            (Overlay::Page(_), _) => &[Context::Page, Context::Always],
+            (Overlay::Find, _) => &[Context::Find, Context::Always],
+            (Overlay::None, Panel::Tree) => &[Context::Tree, Context::Main, Context::Always],
+            (Overlay::None, Panel::Bytes) => &[Context::Bytes, Context::Main, Context::Always],
+            (Overlay::None, _) => &[Context::Main, Context::Always],
+        }
+    }
+
+    /// What the bytes panel may show now: the comparison, if it is the chosen artifact's.
+    #[must_use]
+    pub fn compared(&self) -> Option<&Compared> {
+        let artifact = self.artifact()?;
+        self.compared.as_ref().filter(|compared| compared.artifact == artifact.id)
+    }
+
+    /// The changed range that is chosen in the bytes panel.
+    #[must_use]
+    pub fn chosen_run(&self) -> Option<&Run> {
+        let diff = self.compared()?.diff.as_ref()?;
+        diff.runs.get(self.cursor(Panel::Bytes).chosen(diff.runs.len())?)
+    }
+
+    /// The file offset of the first line of bytes to be shown: two lines before the chosen range, and the scrolling.
+    #[must_use]
+    pub fn hex_position(&self) -> Option<u64> {
+        let run = self.chosen_run()?;
+        let start = (run.offset / 16).saturating_sub(2).saturating_mul(16);
+        Some(start.saturating_add(self.detail_scroll.saturating_mul(16)))
+    }
+}
+
+/// The two files of a comparison, the clean one first; the reason in words where there is only one.
+///
+/// # Errors
+/// The reason.
+pub fn files_to_compare(artifact: &ArtifactSnapshot) -> Result<(&Path, &Path), &'static str> {
+    let staging = &artifact.staging;
+    match (staging.state, &staging.staged) {
+        (StagingState::NotStaged, _) => Err("not staged: there is one file, and nothing to compare it with"),
+        (StagingState::Renamed, _) => Err("renamed: until copy back the staged file is cargo's output itself"),
+        (StagingState::Mirrored | StagingState::Patched, None) => Err("there is no staged file"),
+        (StagingState::Mirrored | StagingState::Patched, Some(staged)) => {
+            Ok((staging.cargo_output.as_deref().unwrap_or(&artifact.path), staged))
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! The jobs that nobody has to ask for: the first audit of every artifact, and what the bytes panel needs.
+
+use super::jobs::Request;
+use super::panel::Panel;
+use super::state::{Compared, HexWindow, State, files_to_compare};
+use std::path::PathBuf;
+
+/// Asks for what the screen lacks.
+pub fn ask(state: &mut State) {
+    if state.leaving {
+        return;
+    }
+    ask_audit(state);
+    if state.panel() == Panel::Bytes {
+        ask_diff(state);
+        ask_hex(state);
+    }
+}
+
+/// The next artifact that was never audited, the chosen one first. One at a time, so that the choice can still change.
+fn ask_audit(state: &mut State) {
+    let missing = |artifact: &&crate::engine::stage::ArtifactSnapshot| {
+        artifact.report.is_none() && !state.audited.contains(&artifact.id)
+    };
+    if state.jobs.is_auditing() {
+        return;
+    }
+    let chosen = state.artifact().filter(missing);
+    if let Some(id) = chosen.or_else(|| state.snapshot.artifacts.iter().find(missing)).map(|artifact| artifact.id) {
+        state.audited.insert(id);
+        state.jobs.ask(Request::Audit(id));
+    }
+}
+
+fn ask_diff(state: &mut State) {
+    let Some(artifact) = state.artifact() else { return };
+    let id = artifact.id;
+    let Ok((clean, staged)) = files_to_compare(artifact) else { return };
+    let (clean, staged) = (clean.to_path_buf(), staged.to_path_buf());
+    if state
+        .compared
+        .as_ref()
+        .is_some_and(|compared| compared.artifact == id && compared.clean == clean && compared.staged == staged)
+    {
+        return;
+    }
+    state.compared = Some(Compared {
+        artifact: id,
+        clean: clean.clone(),
+        staged: staged.clone(),
+        diff: None,
+        problem: None,
+        hex: None,
+    });
+    state.jobs.ask(Request::Diff { artifact: id, clean, staged });
+}
+
+fn ask_hex(state: &mut State) {
+    let Some(position) = state.hex_position() else { return };
+    let Some(compared) = state.compared() else { return };
+    let offset = position / HexWindow::STRIDE * HexWindow::STRIDE;
+    if compared.problem.is_some() || compared.hex.as_ref().is_some_and(|hex| hex.offset == offset) {
+        return;
+    }
+    let request = Request::Hex {
+        artifact: compared.artifact,
+        clean: compared.clean.clone(),
+        staged: compared.staged.clone(),
+        offset,
+    };
+    if !state.jobs.holds(&request) {
+        state.jobs.ask(request);
+    }
+}
+
+/// Asks for the hashes of the chosen artifact's own path and staged file.
+pub fn ask_hash(state: &mut State) {
+    let Some(artifact) = state.artifact() else { return };
+    let mut paths: Vec<PathBuf> = vec![artifact.path.clone()];
+    paths.extend(artifact.staging.staged.clone());
+    let request = Request::Hash { artifact: artifact.id, paths };
+    state.jobs.ask(request);
+}

@@ -1,0 +1,124 @@
+//! Every platform tag, whether it holds, and the library, symbol and version that rule it out.
+
+use super::row::{Cell, line};
+use super::rows::{Rows, nothing_known};
+use super::text::Text;
+use super::theme::{Role, Theme};
+use crate::app::state::State;
+use crate::engine::report::audit::{PolicyReason, PolicyReport};
+use ratatui::text::{Line, Span};
+
+/// The panel.
+#[derive(Debug)]
+pub struct Policy;
+
+fn policy(state: &State) -> Option<&PolicyReport> {
+    state.report()?.policy.as_ref()
+}
+
+fn reasons(state: &State) -> &[PolicyReason] {
+    policy(state).map_or(&[], |policy| policy.reasons.as_slice())
+}
+
+impl Rows for Policy {
+    fn count(&self, state: &State) -> usize {
+        reasons(state).len()
+    }
+
+    fn row<'a>(&self, state: &'a State, index: usize, theme: Theme, cells: usize) -> Line<'a> {
+        let reasons = reasons(state);
+        let Some(reason) = reasons.get(index) else { return Line::default() };
+        let repeated = index.checked_sub(1).and_then(|above| reasons.get(above)).is_some_and(|r| r.tag == reason.tag);
+        let shown = state.cursor(crate::app::panel::Panel::Policy).query.is_empty();
+        let tag = if repeated && shown { "" } else { reason.tag.as_str() };
+        let verdict = match (reason.ok, repeated && shown) {
+            (true, _) => Cell::fixed("holds", Role::Good, 9),
+            (false, true) => Cell::fixed("", Role::Plain, 9),
+            (false, false) => Cell::fixed("ruled out", Role::Bad, 9),
+        };
+        let tag = Cell::fixed(tag, if reason.ok { Role::Strong } else { Role::Plain }, 14);
+        line(vec![tag, verdict, Cell::rest(short(reason), Role::Plain, 1)], cells, theme)
+    }
+
+    fn head<'a>(&self, state: &'a State, theme: Theme, _cells: usize) -> Vec<Line<'a>> {
+        let Some(policy) = policy(state) else { return Vec::new() };
+        let mut spans: Vec<Span<'a>> =
+            vec![theme.span("tag ", Role::Quiet), theme.span(policy.tag.as_str(), Role::Strong)];
+        if policy.symbol_tag != policy.tag {
+            spans.push(theme.span("   by symbols alone ", Role::Quiet));
+            spans.push(theme.span(policy.symbol_tag.as_str(), Role::Plain));
+        }
+        let mut lines = vec![Line::from(spans)];
+        if let Some(requested) = &policy.requested {
+            let holds = policy.reasons.iter().any(|reason| reason.ok && reason.tag == *requested);
+            let (word, role) = if holds { ("it holds", Role::Good) } else { ("it is ruled out", Role::Bad) };
+            lines.push(Line::from(vec![
+                theme.span("asked for ", Role::Quiet),
+                theme.span(requested.as_str(), Role::Strong),
+                theme.span(": ", Role::Quiet),
+                theme.span(word, role),
+            ]));
+        }
+        lines
+    }
+
+    fn empty(&self, state: &State) -> String {
+        nothing_known(state).unwrap_or_else(|| "platform policies are for ELF artifacts".into())
+    }
+
+    fn detail(&self, state: &State, index: usize, theme: Theme, cells: usize) -> Vec<Line<'static>> {
+        let mut text = Text::new(cells, theme);
+        let Some(reason) = reasons(state).get(index) else { return text.into_lines() };
+        let (word, role) = if reason.ok { ("holds", Role::Good) } else { ("ruled out", Role::Bad) };
+        text.labelled(word, &reason.tag, role);
+        if let Some(rule) = &reason.rule {
+            text.labelled("rule", explained(rule), Role::Plain);
+        }
+        if let Some(library) = &reason.library {
+            text.labelled("library", library, Role::Plain);
+        }
+        if let Some(symbol) = &reason.symbol {
+            text.labelled("symbol", symbol, Role::Plain);
+        }
+        if let Some(version) = &reason.version {
+            text.labelled("version", version, Role::Plain);
+        }
+        if let Some(file) = &reason.file {
+            text.labelled("in the file", &file.to_string_lossy(), Role::Plain);
+        }
+        text.into_lines()
+    }
+}
+
+/// What rules the tag out, on one line.
+fn short(reason: &PolicyReason) -> String {
+    let library = reason.library.as_deref();
+    let symbol = match (&reason.symbol, &reason.version) {
+        (Some(symbol), Some(version)) => Some(format!("{symbol}@{version}")),
+        (None, Some(one)) | (Some(one), None) => Some(one.clone()),
+        (None, None) => None,
+    };
+    match (symbol, library) {
+        (Some(symbol), Some(library)) => format!("{symbol} of {library}"),
+        (Some(only), None) => only,
+        (None, Some(library)) => match reason.rule.as_deref() {
+            Some("library") => format!("{library} is not on its list"),
+            Some("blacklist") => format!("{library} is on its black list"),
+            _ => library.to_owned(),
+        },
+        (None, None) => reason.rule.as_deref().map_or("", explained).to_owned(),
+    }
+}
+
+/// A rule's name in words.
+fn explained(rule: &str) -> &str {
+    match rule {
+        "symbol_version" => "a symbol version is newer than the tag allows",
+        "blacklist" => "a symbol on the tag's black list is used",
+        "library" => "the library is not on the tag's list",
+        "libpython" => "libpython is linked",
+        "architecture" => "the tag is not for this architecture",
+        "external_symbol_version" => "an external library demands a symbol version newer than the tag allows",
+        other => other,
+    }
+}

@@ -1,0 +1,135 @@
+//! Wrapped text for details and pages: headings, labelled values, paragraphs, lists.
+
+use super::fit::{width, wrap};
+use super::theme::{Role, Theme};
+use ratatui::text::{Line, Span};
+
+/// Cells that a label takes, with the space behind it.
+const LABEL: usize = 13;
+
+/// Lines that are being written, for a width in cells.
+#[derive(Debug)]
+pub struct Text {
+    cells: usize,
+    theme: Theme,
+    lines: Vec<Line<'static>>,
+}
+
+impl Text {
+    /// No lines yet.
+    #[must_use]
+    pub const fn new(cells: usize, theme: Theme) -> Self {
+        Self { cells, theme, lines: Vec::new() }
+    }
+
+    /// What was written.
+    #[must_use]
+    pub fn into_lines(self) -> Vec<Line<'static>> {
+        self.lines
+    }
+
+    /// An empty line, but never two together nor at the beginning.
+    pub fn blank(&mut self) {
+        if self.lines.last().is_some_and(|line| line.width() > 0) {
+            self.lines.push(Line::default());
+        }
+    }
+
+    /// A heading.
+    pub fn heading(&mut self, text: &str) {
+        self.paragraph(text, Role::Heading);
+    }
+
+    /// A wrapped paragraph.
+    pub fn paragraph(&mut self, text: &str, role: Role) {
+        for piece in wrap(text, self.cells) {
+            self.lines.push(Line::from(self.theme.span(piece.to_owned(), role)));
+        }
+    }
+
+    /// A label and its value; the value hangs. On a narrow screen the value goes below.
+    pub fn labelled(&mut self, label: &str, value: &str, role: Role) {
+        if self.cells < LABEL + 16 {
+            self.paragraph(label, Role::Quiet);
+            self.hanging("  ", value, role);
+            return;
+        }
+        self.hanging_after(self.theme.span(format!("{label:<LABEL$}"), Role::Quiet), value, role);
+    }
+
+    /// A text behind a mark; its further lines hang below its first.
+    pub fn hanging(&mut self, mark: &str, text: &str, role: Role) {
+        self.hanging_after(self.theme.span(mark.to_owned(), Role::Quiet), text, role);
+    }
+
+    fn hanging_after(&mut self, mark: Span<'static>, text: &str, role: Role) {
+        let indent = width(&mark.content);
+        let mut mark = Some(mark);
+        for piece in wrap(text, self.cells.saturating_sub(indent)) {
+            let first = mark.take().unwrap_or_else(|| Span::raw(" ".repeat(indent)));
+            self.lines.push(Line::from(vec![first, self.theme.span(piece.to_owned(), role)]));
+        }
+    }
+
+    /// A line made elsewhere.
+    pub fn line(&mut self, line: Line<'static>) {
+        self.lines.push(line);
+    }
+
+    /// A page in Markdown's plainest form: `#` headings, indented code, lists. Marks that say nothing are left out.
+    pub fn page(&mut self, text: &str) {
+        let mut code = false;
+        for line in text.lines() {
+            if line.starts_with("```") {
+                code = !code;
+            } else if code {
+                self.hanging("    ", line, Role::Key);
+            } else if let Some(heading) = line.strip_prefix('#') {
+                self.blank();
+                self.heading(heading.trim_start_matches('#').trim());
+            } else if line.trim().is_empty() {
+                self.blank();
+            } else if let Some(item) = line.trim_start().strip_prefix("- ") {
+                self.hanging("· ", item, Role::Plain);
+            } else if line.starts_with("    ") {
+                self.hanging("    ", line.trim_start(), Role::Key);
+            } else {
+                self.paragraph(line, Role::Plain);
+            }
+        }
+    }
+}
+
+/// The text of `lines` without styles, a line each.
+#[must_use]
+pub fn plain(lines: &[Line<'_>]) -> String {
+    let mut text = String::new();
+    for line in lines {
+        for span in &line.spans {
+            text.push_str(&span.content);
+        }
+        while text.ends_with(' ') {
+            text.pop();
+        }
+        text.push('\n');
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::app::fixture;
+
+    #[test]
+    fn labels_hang_and_pages_lose_their_marks() {
+        let mut text = Text::new(40, Theme::new(fixture::POOR));
+        text.labelled("path", "one two three four five six seven eight", Role::Plain);
+        text.page("# Title\n\nA line.\n\n\n- item\n\n```sh\nldconfig\n```\n");
+        assert_eq!(
+            plain(&text.into_lines()),
+            "path         one two three four five six\n             seven eight\n\n\
+             Title\n\nA line.\n\n· item\n\n    ldconfig\n"
+        );
+    }
+}
