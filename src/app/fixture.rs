@@ -189,9 +189,7 @@ fn steps(name: &str, done: usize) -> Vec<SnapshotStep> {
         vec![effect("symlink", &staged, Some(&output), 0, "the bundle names the edited file")],
     ];
     let numbered = Step::ALL.into_iter().zip(effects).enumerate();
-    numbered
-        .map(|(place, (step, effects))| SnapshotStep { step, done: place < done, effects, refusal: None })
-        .collect()
+    numbered.map(|(place, (step, effects))| SnapshotStep { step, done: place < done, effects, refusal: None }).collect()
 }
 
 fn report(name: &str, kind: ArtifactKind, format: Format, size: u64) -> ArtifactReport {
@@ -310,14 +308,8 @@ pub fn labext_report() -> ArtifactReport {
             },
         ],
     };
-    slice.hardening = Some(Hardening {
-        relro: "full".into(),
-        now: true,
-        nx: true,
-        pie: true,
-        execstack: false,
-        textrel: false,
-    });
+    slice.hardening =
+        Some(Hardening { relro: "full".into(), now: true, nx: true, pie: true, execstack: false, textrel: false });
     let mut report = report("liblabext.so", ArtifactKind::Cdylib, Format::Elf, 533_504);
     report.slices = vec![slice];
     report.external_libs = Some(vec![
@@ -337,8 +329,7 @@ pub fn labext_report() -> ArtifactReport {
             verdict("musllinux_1_2", Some(("libc.so.6", "", ""))),
         ],
     });
-    report.entry_points =
-        Some(EntryPoints { expected: Some("labext".into()), found: vec!["PyInit_labext".into()] });
+    report.entry_points = Some(EntryPoints { expected: Some("labext".into()), found: vec!["PyInit_labext".into()] });
     report.will_patch = WillPatch {
         repair: Some(true),
         editable: Some(false),
@@ -349,13 +340,18 @@ pub fn labext_report() -> ArtifactReport {
         maturin_rule: MaturinRule { repair: Some(true), editable: Some(true) },
     };
     report.findings = vec![
-        finding("WW002", Severity::Note, "the cargo output shares its inode with 2 other paths", &[
-            "/home/ada/lab/target/release/deps/liblabext.so: inode 1313572, 3 links",
-        ]),
-        finding("WW011", Severity::Warning, "an absolute RPATH entry of the build machine stays in the artifact", &[
-            "/opt/lab/lib stands first in DT_RUNPATH",
-            "it is searched before $ORIGIN/../labext.libs",
-        ]),
+        finding(
+            "WW002",
+            Severity::Note,
+            "the cargo output shares its inode with 2 other paths",
+            &["/home/ada/lab/target/release/deps/liblabext.so: inode 1313572, 3 links"],
+        ),
+        finding(
+            "WW011",
+            Severity::Warning,
+            "an absolute RPATH entry of the build machine stays in the artifact",
+            &["/opt/lab/lib stands first in DT_RUNPATH", "it is searched before $ORIGIN/../labext.libs"],
+        ),
     ];
     report.names = Some(BundleNames {
         distribution: "labext".into(),
@@ -365,8 +361,7 @@ pub fn labext_report() -> ArtifactReport {
         libs_dir: "labext.libs".into(),
         defaulted: vec!["distribution".into()],
     });
-    report.linked_paths =
-        LinkedPathsReport { paths: vec!["/opt/lab/lib".into()], source: Some("build_output".into()) };
+    report.linked_paths = LinkedPathsReport { paths: vec!["/opt/lab/lib".into()], source: Some("build_output".into()) };
     report
 }
 
@@ -460,10 +455,15 @@ fn broken_report() -> ArtifactReport {
         reasons: vec![verdict("manylinux_2_28", Some(("libmissing.so.3", "", "")))],
     });
     report.will_patch.repair = Some(true);
-    report.findings = vec![finding("WW003", Severity::Error, "libmissing.so.3 is nowhere on the search", &[
-        "12 places searched, none of them holds a library of that name for x86_64",
-        "/opt/place5/lib/libmissing.so.3 is for another machine",
-    ])];
+    report.findings = vec![finding(
+        "WW003",
+        Severity::Error,
+        "libmissing.so.3 is nowhere on the search",
+        &[
+            "12 places searched, none of them holds a library of that name for x86_64",
+            "/opt/place5/lib/libmissing.so.3 is for another machine",
+        ],
+    )];
     report
 }
 

@@ -125,7 +125,14 @@ pub static BINDINGS: &[Binding] = &[
     bind(Tree, Looking, &[Char('o'), Char(' ')], Action::Fold, "fold", "fold or unfold the branch"),
     bind(Bytes, Looking, &[Char(']'), Char('p')], Action::NextChange, "next", "go to the next changed range"),
     bind(Bytes, Looking, &[Char('['), Char('P')], Action::PreviousChange, "previous", "go to the changed range before"),
-    bind(Main, Program, &[Char('?'), Char(':'), Key::F1, Ctrl('p')], Action::Help, "keys", "show all keys, filter and run"),
+    bind(
+        Main,
+        Program,
+        &[Char('?'), Char(':'), Key::F1, Ctrl('p')],
+        Action::Help,
+        "keys",
+        "show all keys, filter and run",
+    ),
     bind(Main, Program, &[Key::Esc], Action::Close, "", "clear the filter, or cancel what is running"),
     bind(Main, Program, &[Char('q')], Action::Quit, "", "put cargo's outputs back and leave"),
     bind(Always, Program, &[Ctrl('c')], Action::Quit, "", "put cargo's outputs back and leave, from anywhere"),
@@ -134,7 +141,14 @@ pub static BINDINGS: &[Binding] = &[
     bind(Page, Moving, &[Key::Up, Char('k')], Action::Move(Motion::Up), "", "one line up"),
     bind(Page, Moving, &[Key::Down, Char('j')], Action::Move(Motion::Down), "", "one line down"),
     bind(Page, Moving, &[Key::PageUp, Ctrl('b')], Action::Move(Motion::PageUp), "", "one screenful up"),
-    bind(Page, Moving, &[Key::PageDown, Ctrl('f'), Char(' ')], Action::Move(Motion::PageDown), "", "one screenful down"),
+    bind(
+        Page,
+        Moving,
+        &[Key::PageDown, Ctrl('f'), Char(' ')],
+        Action::Move(Motion::PageDown),
+        "",
+        "one screenful down",
+    ),
     bind(Page, Moving, &[Key::Home, Char('g')], Action::Move(Motion::Home), "", "to the beginning"),
     bind(Page, Moving, &[Key::End, Char('G')], Action::Move(Motion::End), "", "to the end"),
     bind(Page, Looking, &[Char('y')], Action::Copy, "copy", "copy the page"),
@@ -206,7 +220,9 @@ mod tests {
 
     #[test]
     fn no_key_stands_twice_where_both_could_hold() {
-        for at_once in [&[Main, Tree, Always][..], &[Main, Bytes, Always], &[Page, Always], &[Palette, Always], &[Find, Always]] {
+        for at_once in
+            [&[Main, Tree, Always][..], &[Main, Bytes, Always], &[Page, Always], &[Palette, Always], &[Find, Always]]
+        {
             let mut seen = HashSet::new();
             for binding in BINDINGS.iter().filter(|binding| at_once.contains(&binding.context)) {
                 for key in binding.keys {

@@ -20,4 +20,4 @@ pub mod update;
 pub mod wanted;
 
 #[cfg(test)]
-mod fixture;
+pub(crate) mod fixture;

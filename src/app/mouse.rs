@@ -96,4 +96,3 @@ pub fn paste(state: &mut State, text: &str) -> Vec<Command> {
     let letters = text.chars().filter(|letter| !letter.is_control());
     letters.flat_map(|letter| overlay::typed(state, letter)).collect()
 }
-

@@ -12,10 +12,7 @@ use crate::views::{layout, page};
 /// Whether an overlay, if one is open, takes `action` for itself.
 #[must_use]
 pub fn takes(action: Action) -> bool {
-    matches!(
-        action,
-        Action::Move(_) | Action::Accept | Action::Erase | Action::Close | Action::Copy | Action::Pager
-    )
+    matches!(action, Action::Move(_) | Action::Accept | Action::Erase | Action::Close | Action::Copy | Action::Pager)
 }
 
 /// Carries out what the open overlay takes.

@@ -37,9 +37,11 @@ fn ask_diff(state: &mut State) {
     let id = artifact.id;
     let Ok((clean, staged)) = files_to_compare(artifact) else { return };
     let (clean, staged) = (clean.to_path_buf(), staged.to_path_buf());
-    if state.compared.as_ref().is_some_and(|compared| {
-        compared.artifact == id && compared.clean == clean && compared.staged == staged
-    }) {
+    if state
+        .compared
+        .as_ref()
+        .is_some_and(|compared| compared.artifact == id && compared.clean == clean && compared.staged == staged)
+    {
         return;
     }
     state.compared = Some(Compared {

@@ -44,11 +44,7 @@ impl Rows for Bytes {
             Some(Row::Run(run)) => run_row(run, theme, cells),
             Some(Row::Structure(change)) => {
                 let text = format!("{}  {}", change.what, before_and_after(change));
-                line(
-                    vec![Cell::fixed("structure", Role::Quiet, 10), Cell::rest(text, Role::Plain, 1)],
-                    cells,
-                    theme,
-                )
+                line(vec![Cell::fixed("structure", Role::Quiet, 10), Cell::rest(text, Role::Plain, 1)], cells, theme)
             }
             None => Line::default(),
         }
@@ -151,13 +147,7 @@ fn run_row<'a>(run: &'a Run, theme: Theme, cells: usize) -> Line<'a> {
     let meaning = run.meaning.as_deref().unwrap_or_default();
     let parts = match cells {
         0..60 => vec![offset, length, kind, Cell::rest(region, Role::Plain, 1)],
-        _ => vec![
-            offset,
-            length,
-            kind,
-            Cell::fixed(region, Role::Plain, 15),
-            Cell::rest(meaning, Role::Plain, 1),
-        ],
+        _ => vec![offset, length, kind, Cell::fixed(region, Role::Plain, 15), Cell::rest(meaning, Role::Plain, 1)],
     };
     line(parts, cells, theme)
 }

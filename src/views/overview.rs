@@ -30,11 +30,7 @@ impl Rows for Overview {
         let Some(fact) = facts(state).into_iter().nth(index) else { return Line::default() };
         let is_path = fact.value.starts_with('/');
         let value = Cell::rest(fact.value, fact.role, 1);
-        line(
-            vec![Cell::fixed(fact.label, Role::Quiet, 12), if is_path { value.path() } else { value }],
-            cells,
-            theme,
-        )
+        line(vec![Cell::fixed(fact.label, Role::Quiet, 12), if is_path { value.path() } else { value }], cells, theme)
     }
 
     fn empty(&self, state: &State) -> String {
@@ -108,11 +104,7 @@ fn of_report<'a>(facts: &mut Facts<'a>, report: &'a ArtifactReport) {
     if let Some(hash) = &report.sha256 {
         facts.add("sha256", hash.as_str(), Role::Plain);
     }
-    let (worst, role) = words::worst(report).unwrap_or_else(|| ("none".into(), Role::Good));
-    let findings = match report.findings.len() {
-        0 => worst,
-        count => format!("{count}, worst: {worst}"),
-    };
+    let (findings, role) = words::findings(report);
     facts.add("findings", findings, role);
     of_policy(facts, report);
     of_patch(facts, report);
