@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use wheelwright::engine::file::Identity;
 use wheelwright::engine::project::{
-    Artifact, BuildEvent, DiscoverOptions, LinkedPathSource, Project, aliases, build, discover, related,
+    Artifact, BuildEvent, DiscoverOptions, LinkedPathSource, Project, aliases, build, discover, related, sandboxed,
 };
 use wheelwright::engine::report::audit::{ArtifactKind, RelatedFile};
 use wheelwright::engine::{Context, Error};
@@ -206,11 +206,16 @@ fn what_maturins_failing_second_build_leaves_is_found_and_tied() {
     // maturin moves the output and edits it in place, through the link that deps/ has.
     std::fs::create_dir(staged.parent().unwrap()).unwrap();
     std::fs::hard_link(&copy, &staged).unwrap();
-    let repaired = lab.at("repaired.so");
     lab.write("a.c", "int a(void) { return 1; }\n");
-    let mut compiler = Command::new("cc");
-    compiler.args(["-shared", "-fPIC", "-Wl,-rpath,$ORIGIN/../lab.libs", "-o"]).arg(&repaired).arg(lab.at("a.c"));
-    assert!(compiler.status().unwrap().success());
+    let link = |name: &str, flags: &[&str]| {
+        let mut compiler = Command::new("cc");
+        compiler.current_dir(lab.root()).args(["-shared", "-fPIC", "-o", name, "a.c"]).args(flags);
+        assert!(compiler.status().unwrap().success());
+        lab.at(name)
+    };
+    link("libgreet-47542e49.so", &[]);
+    let flags = ["-Wl,--no-as-needed", "-L.", "-lgreet-47542e49", "-Wl,-rpath,$ORIGIN/../lab.libs"];
+    let repaired = link("repaired.so", &flags);
     std::fs::write(&staged, std::fs::read(&repaired).unwrap()).unwrap();
     assert!(same_inode(&copy, &staged));
 
@@ -324,6 +329,13 @@ fn linked_paths_come_from_messages_while_these_are_of_the_last_build() {
     lab.cargo(&["build"]);
     let notes = expect(&["/second", "/configured"], LinkedPathSource::BuildOutput);
     assert!(notes.iter().any(|note| note.contains("messages-debug.jsonl: ignored")), "{notes:?}");
+
+    // The program gets another name: the messages are not of this project any more.
+    build(CARGO.as_ref(), &list, &lab.root(), &mut |_| {}).unwrap();
+    assert!(expect(&["/second", "/configured"], LinkedPathSource::Messages).is_empty());
+    std::fs::rename(lab.at("src/bin/lab-tool.rs"), lab.at("src/bin/lab-other.rs")).unwrap();
+    let notes = lab.discover("").notes;
+    assert!(notes.iter().any(|note| note.contains("they name lab-tool")), "{notes:?}");
 
     let ld_paths = vec![PathBuf::from("/option"), "/second".into()];
     let project = discover(&[], &DiscoverOptions { ld_paths, ..lab.options() }, &Context::new()).unwrap();
@@ -446,6 +458,11 @@ fn without_cargo_or_with_a_broken_manifest_files_still_open() {
         assert_eq!(lab.related(&project.artifacts[1], &project)[0].1, "inode");
     };
     check(&without, "cargo is not installed");
+    std::fs::create_dir(lab.at("target/maturin")).unwrap();
+    std::fs::rename(lab.at(&expected[1]), lab.at(&format!("target/maturin/{name}"))).unwrap();
+    let project = discover(&[], &without, &Context::new()).unwrap();
+    assert_eq!(lab.found(&project), [expected[0].clone(), format!("target/maturin/{name}")]);
+    std::fs::rename(lab.at(&format!("target/maturin/{name}")), lab.at(&expected[1])).unwrap();
     lab.write("Cargo.toml", "[package]\nname = 3\n[workspace]\n");
     check(&lab.options(), "cargo metadata failed");
 }
@@ -474,6 +491,12 @@ fn files_and_folders_open_as_what_they_are() {
     assert_eq!(artifact.expected_entry_point.as_deref(), Some("_x"));
     assert_eq!(project.target_directory, None);
 
+    std::fs::write(at("pyproject.toml"), "[project]\nname = \"of-c\"\n").unwrap();
+    let project = discover(&[folder.path().into()], &lab.options(), &Context::new()).unwrap();
+    assert!(project.notes[0].contains("names no Cargo.toml"), "{:?}", project.notes);
+    assert_eq!(project.artifacts[0].names.libs_dir, "of_c.libs");
+    std::fs::remove_file(at("pyproject.toml")).unwrap();
+
     std::fs::write(at("a.whl"), "").unwrap();
     std::fs::create_dir(at("empty")).unwrap();
     for (path, expected) in [("absent", "nothing is there"), ("a.whl", "is a wheel"), ("empty", "no native file")] {
@@ -483,4 +506,86 @@ fn files_and_folders_open_as_what_they_are() {
     }
     let odd = discover(&[at("pkg/notes.txt")], &lab.options(), &Context::new()).unwrap();
     assert_eq!(odd.artifacts.len(), 1, "a file that was named is shown, with its error later");
+}
+
+#[test]
+fn a_sandbox_has_the_same_layout_links_and_bytes() {
+    let lab = Lab::package();
+    lab.cargo(&["build", "--release"]);
+    let name = library("lab_ext");
+    std::fs::create_dir(lab.at("target/maturin")).unwrap();
+    let output = lab.at(&format!("target/release/{name}"));
+    std::fs::rename(&output, lab.at(&format!("target/maturin/{name}"))).unwrap();
+    lab.write("loose/libx.so", "no library");
+    let paths = [lab.root(), lab.at("loose/libx.so")];
+    let project = discover(&paths, &lab.options(), &Context::new()).unwrap();
+    assert_eq!(project.artifacts.len(), 3);
+
+    let scratch = tempfile::tempdir().unwrap();
+    let sandbox = sandboxed(&project, scratch.path(), &Context::new()).unwrap();
+    let target = scratch.path().join("target");
+    assert_eq!(sandbox.target_directory, Some(target.clone()));
+    for (copy, original) in sandbox.artifacts.iter().zip(&project.artifacts) {
+        assert_eq!((copy.id, &copy.loaded_as), (original.id, &original.path));
+        assert!(copy.path.starts_with(scratch.path()));
+        let lines = |artifact: &Artifact, project: &Project| {
+            let files = related(artifact, project).into_iter();
+            files
+                .map(|file| (file.path.file_name().unwrap().to_owned(), file.role, file.tie, file.links))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(lines(copy, &sandbox), lines(original, &project));
+        assert_eq!(copy.path.exists(), original.path.exists());
+        if original.path.exists() {
+            assert_eq!(std::fs::read(&copy.path).unwrap(), std::fs::read(&original.path).unwrap());
+            assert!(!same_inode(&copy.path, &original.path));
+            let metadata = |path: &Path| std::fs::metadata(path).unwrap();
+            assert_eq!(metadata(&copy.path).mode(), metadata(&original.path).mode());
+            assert_eq!(metadata(&copy.path).modified().unwrap(), metadata(&original.path).modified().unwrap());
+        }
+    }
+    assert!(!sandbox.artifacts[0].path.exists(), "what is gone stays gone");
+    let cargo = sandbox.artifacts[0].cargo.as_ref().unwrap();
+    assert_eq!(cargo.profile_directory, target.join("release"));
+    assert!(same_inode(&target.join("maturin").join(&name), &target.join("release/deps").join(&name)));
+    assert_eq!(sandbox.artifacts[2].path.file_name().unwrap(), "libx.so");
+    assert!(sandboxed(&project, scratch.path(), &Context::new()).is_err(), "nothing is overwritten");
+}
+
+#[test]
+fn pyo3s_features_are_read_from_cargos_metadata() {
+    let workspace = "[workspace]\nresolver = \"2\"\nmembers = [\"plain\", \"stable\", \"chosen\"]\n\
+                     [workspace.dependencies]\npyo3 = { version = \"0.27\", features = [\"abi3-py39\"] }\n";
+    let member = |name: &str, rest: &str| manifest(name, &format!("[lib]\ncrate-type = [\"cdylib\"]\n{rest}"));
+    let lab = Lab::new(&[
+        ("Cargo.toml", workspace),
+        ("plain/Cargo.toml", &member("plain", "[dependencies]\npyo3 = \"0.27\"\n")),
+        ("plain/src/lib.rs", ""),
+        ("stable/Cargo.toml", &member("stable", "[dependencies]\npyo3 = { workspace = true }\n")),
+        ("stable/src/lib.rs", ""),
+        (
+            "chosen/Cargo.toml",
+            &member(
+                "chosen",
+                "[dependencies]\npy = { package = \"pyo3\", version = \"0.27\" }\n[features]\none = [\"py/abi3\"]\n",
+            ),
+        ),
+        ("chosen/src/lib.rs", ""),
+        ("chosen/pyproject.toml", "[project]\nname = \"chosen\"\n[tool.maturin]\nfeatures = [\"one\"]\n"),
+    ]);
+    // Metadata needs no download; building pyo3 would. The outputs are therefore empty files.
+    for name in ["plain", "stable", "chosen"] {
+        lab.write(&format!("target/release/lib{name}.so"), "");
+    }
+    let project = lab.discover("");
+    assert_eq!(project.notes, Vec::<String>::new());
+    let names: Vec<(&str, Option<&str>)> = project
+        .artifacts
+        .iter()
+        .map(|one| (one.names.file_name.as_str(), one.expected_entry_point.as_deref()))
+        .collect();
+    let expected =
+        [("chosen.abi3.so", Some("chosen")), ("plain.so", Some("plain")), ("stable.abi3.so", Some("stable"))];
+    assert_eq!(names, expected);
+    assert_eq!(project.artifacts[0].names.defaulted, ["module"]);
 }

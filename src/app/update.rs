@@ -7,6 +7,7 @@ use super::jobs::Request;
 use super::panel::{Focus, Panel};
 use super::state::{Overlay, Page, PageSource, Palette, State, Toast};
 use super::{filter, overlay, wanted};
+use crate::engine::audit;
 use crate::engine::project::ArtifactId;
 use crate::views::{layout, page, rows};
 
@@ -139,7 +140,7 @@ fn open(state: &mut State) {
     if state.panel() == Panel::Findings
         && let Some(report) = state.report()
         && let Some(index) = state.chosen_row(report.findings.len())
-        && let Some(text) = report.findings.get(index).and_then(|finding| explanation(&finding.code))
+        && let Some(text) = report.findings.get(index).and_then(|finding| audit::pages::page(&finding.code))
     {
         source = PageSource::Finding { index, text };
     }
@@ -204,9 +205,4 @@ fn settle(state: &mut State) {
     let (total, height) = (rows::of(panel).count(state), layout::rows_shown(state));
     state.cursors[panel.index()].settle(total, height);
     overlay::settle(state);
-}
-
-/// The page that explains a finding code.
-fn explanation(_code: &str) -> Option<&'static str> {
-    None
 }

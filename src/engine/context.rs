@@ -5,14 +5,21 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// Shared between a job and whoever watches it; clones look at the same counters.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct Context {
     shared: Arc<Shared>,
+    watcher: Option<Arc<dyn Fn() + Send + Sync>>,
+}
+
+impl std::fmt::Debug for Context {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Context").field("shared", &self.shared).finish_non_exhaustive()
+    }
 }
 
 #[derive(Debug, Default)]
 struct Shared {
-    cancelled: AtomicBool,
+    cancelled: Arc<AtomicBool>,
     done: AtomicU64,
     total: AtomicU64,
 }
@@ -24,12 +31,22 @@ impl Context {
         Self::default()
     }
 
+    /// The same context, with `watcher` called at every [`Context::advance`], on the job's own thread.
+    #[must_use]
+    pub fn watched_by(mut self, watcher: impl Fn() + Send + Sync + 'static) -> Self {
+        self.watcher = Some(Arc::new(watcher));
+        self
+    }
+
     /// Counts `amount` units (bytes, unless the job says otherwise) as done.
     ///
     /// # Errors
     /// [`Error::Cancelled`] once [`Context::cancel`] was called.
     pub fn advance(&self, amount: u64) -> Result<()> {
         self.shared.done.fetch_add(amount, Ordering::Relaxed);
+        if let Some(watcher) = &self.watcher {
+            watcher();
+        }
         if self.is_cancelled() { Err(Error::Cancelled) } else { Ok(()) }
     }
 
@@ -41,6 +58,12 @@ impl Context {
     /// Asks the job to stop at its next [`Context::advance`].
     pub fn cancel(&self) {
         self.shared.cancelled.store(true, Ordering::Relaxed);
+    }
+
+    /// The flag that [`Context::cancel`] sets, for a signal handler.
+    #[must_use]
+    pub fn cancellation(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.shared.cancelled)
     }
 
     /// Whether [`Context::cancel`] was called.

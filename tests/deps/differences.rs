@@ -70,7 +70,7 @@ fn sibling() -> Result<(), Failed> {
     lab.library("a/libb.so", "b", &[]);
     lab.library("c/liba.so", "a", &["@a/libb.so"]);
     let program = lab.program("p", &["@a/libb.so", "@c/liba.so", NEW_TAGS, "-Wl,-rpath,$ORIGIN/a:$ORIGIN/c"]);
-    one(differ(&lab, &program, &[])?, "libb.so", "").map(drop)
+    one(differ(&lab, &program, &[])?, "libb.so", "lddtree what the last does").map(drop)
 }
 
 fn link() -> Result<(), Failed> {

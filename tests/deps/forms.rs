@@ -8,7 +8,7 @@ use libtest_mimic::Failed;
 use std::process::Command;
 use wheelwright::engine::Context;
 use wheelwright::engine::deps::{LoaderCache, NodeKind, Placed, crate_tree, resolve};
-use wheelwright::engine::report::audit::SearchRule;
+use wheelwright::engine::report::audit::{NodeRole, SearchRule};
 
 pub fn all() -> Vec<Case> {
     let glibc = lacks_glibc;
@@ -218,6 +218,13 @@ fn missing() -> Result<(), Failed> {
     let graph = resolve(&placed, &inputs, &Context::new())?;
     let edge = graph.edges.iter().find(|edge| edge.needed.to_text() == "liba.so").ok_or("no edge")?;
     same(graph.nodes[edge.to].kind, NodeKind::Missing)?;
+    let tree = graph.to_tree(&|_| NodeRole::Allowed);
+    let roles = ["p", "liba.so", "libc.so.6", "ld-linux-x86-64.so.2"].map(|name| {
+        let node = tree.nodes.iter().find(|node| node.name == name);
+        node.map(|node| (node.role, node.path.is_some()))
+    });
+    use NodeRole::{Allowed, Interpreter, Missing, Root};
+    same(roles, [(Root, true), (Missing, false), (Allowed, true), (Interpreter, true)].map(Some))?;
     let tried: Vec<_> = edge.candidates.iter().map(|tried| (tried.rule, tried.path.clone())).collect();
     same(tried.first().cloned(), Some((SearchRule::Runpath, lab.path("x/liba.so"))))?;
     same(tried.get(1).cloned(), Some((SearchRule::Runpath, "/no/such/directory/liba.so".into())))?;

@@ -1,6 +1,6 @@
 //! The exported names that begin with one of a few prefixes, for every format.
 
-use super::{Binary, Name, elf};
+use super::{Binary, Format, Name, elf, macho, pe};
 use crate::engine::Result;
 use crate::engine::file::ReadAt;
 use std::collections::BTreeSet;
@@ -12,8 +12,16 @@ use std::collections::BTreeSet;
 pub fn exported_with_prefixes(source: &dyn ReadAt, binary: &Binary, prefixes: &[&[u8]]) -> Result<Vec<Name>> {
     let mut names = BTreeSet::new();
     for slice in &binary.slices {
-        if let Some(details) = &slice.elf {
-            names.extend(elf::Symbols::open(source, details)?.exported_with_prefixes(prefixes)?);
+        match (binary.format, &slice.elf) {
+            (Format::Elf, Some(details)) => {
+                names.extend(elf::Symbols::open(source, details)?.exported_with_prefixes(prefixes)?);
+            }
+            (Format::Elf, None) => {}
+            (Format::MachO, _) => {
+                let place = macho::Place { offset: slice.offset, size: slice.size };
+                names.extend(macho::exported_with_prefixes(source, &macho::Image::read(source, place)?, prefixes)?);
+            }
+            (Format::Pe, _) => names.extend(pe::exported_with_prefixes(source, &pe::Headers::read(source)?, prefixes)?),
         }
     }
     Ok(names.into_iter().collect())

@@ -5,7 +5,10 @@
 
 pub mod elf;
 mod exports;
+pub mod macho;
 mod name;
+pub mod pe;
+mod record;
 mod repaired;
 
 pub use exports::exported_with_prefixes;
@@ -153,9 +156,8 @@ pub fn read(source: &dyn ReadAt) -> crate::engine::Result<Binary> {
     };
     let slices = match format {
         Format::Elf => vec![elf::read(source)?],
-        Format::MachO | Format::Pe => {
-            return Err(crate::engine::Error::malformed(source.path(), 0, "an ELF file"));
-        }
+        Format::MachO => macho::read(source)?,
+        Format::Pe => vec![pe::read(source)?],
     };
     Ok(Binary { format, size: source.size(), slices })
 }
@@ -165,11 +167,11 @@ pub fn read(source: &dyn ReadAt) -> crate::engine::Result<Binary> {
 /// # Errors
 /// [`crate::engine::Error::Io`] when it can't be read.
 pub fn sniff(source: &dyn ReadAt) -> crate::engine::Result<Option<Format>> {
-    let head = source.bytes(0, source.size().min(4))?;
+    let head = source.bytes(0, source.size().min(8))?;
     Ok(match head.as_slice() {
-        [0x7f, b'E', b'L', b'F'] => Some(Format::Elf),
-        [0xfe, 0xed, 0xfa, 0xce | 0xcf] | [0xce | 0xcf, 0xfa, 0xed, 0xfe] => Some(Format::MachO),
-        [0xca, 0xfe, 0xba, 0xbe | 0xbf] | [0xbe | 0xbf, 0xba, 0xfe, 0xca] => Some(Format::MachO),
+        [0x7f, b'E', b'L', b'F', ..] => Some(Format::Elf),
+        [0xfe, 0xed, 0xfa, 0xce | 0xcf, ..] | [0xce | 0xcf, 0xfa, 0xed, 0xfe, ..] => Some(Format::MachO),
+        head if macho::could_be_universal(head) => Some(Format::MachO),
         [b'M', b'Z', ..] => Some(Format::Pe),
         _ => None,
     })

@@ -6,6 +6,7 @@
 
 use super::graph::{Edge, Graph, Node, NodeKind};
 use super::lddtree::{CrateLibrary, CrateTree};
+use super::tokens::has_token;
 use crate::engine::binary::Name;
 use crate::engine::report::audit::{FoundBy, LensDifference, SearchRule};
 use std::collections::{BTreeMap, BTreeSet};
@@ -58,9 +59,12 @@ fn only_in_crate(loader: &Graph, name: &str) -> String {
 }
 
 fn why(loader: &Graph, crate_tree: &CrateTree, edge: &Edge, node: &Node, library: Option<&CrateLibrary>) -> String {
+    if library.is_none() {
+        return format!("it is needed by {}, which only the loader finds", text_of(requester(loader, edge)));
+    }
     let library = library.filter(|library| library.realpath.is_some());
     match (&edge.found_by, library) {
-        (Some(by), None) => not_in_crate(loader, edge, by),
+        (Some(by), None) => not_in_crate(loader, crate_tree, edge, by),
         (Some(by), Some(library)) => both(loader, crate_tree, edge, node, by, library),
         (None, Some(library)) => not_in_loader(loader, edge, library),
         (None, None) => "neither lens finds it".to_string(),
@@ -79,6 +83,9 @@ fn text_of(node: Option<&Node>) -> String {
 fn beyond_the_crate(loader: &Graph, edge: &Edge, by: &FoundBy) -> Option<String> {
     let asked_by = text_of(requester(loader, edge));
     let entry = by.entry.as_deref().unwrap_or_default();
+    if has_token(edge.needed.as_bytes()) {
+        return Some("the loader fills in the token of the needed name; lddtree takes it as it stands".into());
+    }
     if let Some(level) = &by.hwcaps {
         return Some(format!(
             "the loader takes the copy in glibc-hwcaps/{level}; lddtree knows no such subdirectories"
@@ -112,14 +119,18 @@ fn beyond_the_crate(loader: &Graph, edge: &Edge, by: &FoundBy) -> Option<String>
     }
 }
 
-fn not_in_crate(loader: &Graph, edge: &Edge, by: &FoundBy) -> String {
+fn not_in_crate(loader: &Graph, crate_tree: &CrateTree, edge: &Edge, by: &FoundBy) -> String {
     if by.rule == SearchRule::LdLibraryPath {
         return "the loader finds it by LD_LIBRARY_PATH, in an entry that lddtree does not read so".into();
     }
-    beyond_the_crate(loader, edge, by).or_else(|| through_link(requester(loader, edge))).unwrap_or_else(|| {
-        let asked_by = text_of(requester(loader, edge));
-        format!("the loader finds it for {asked_by}; lddtree looks elsewhere or can't parse the file")
-    })
+    if let Some(reason) = beyond_the_crate(loader, edge, by).or_else(|| through_link(requester(loader, edge))) {
+        return reason;
+    }
+    if several_ask(crate_tree, &edge.needed) {
+        return SEVERAL.into();
+    }
+    let asked_by = text_of(requester(loader, edge));
+    format!("the loader finds it for {asked_by}; lddtree looks elsewhere or can't parse the file")
 }
 
 fn not_in_loader(loader: &Graph, edge: &Edge, library: &CrateLibrary) -> String {
@@ -160,25 +171,30 @@ fn both(
     by: &FoundBy,
     library: &CrateLibrary,
 ) -> String {
-    // Without a run path of the requester only a cache that is out of step explains a find in the cache.
-    if let Some(reason) = beyond_the_crate(loader, edge, by) {
+    let several = several_ask(crate_tree, &edge.needed);
+    // Had the requester an entry that leads elsewhere, the loader would not have come to the cache.
+    if several && matches!(by.rule, SearchRule::LdSoCache | SearchRule::Default) {
+        return SEVERAL.into();
+    }
+    if let Some(reason) = beyond_the_crate(loader, edge, by).or_else(|| through_link(requester(loader, edge))) {
         return reason;
     }
-    if let Some(reason) = through_link(requester(loader, edge)) {
-        return reason;
-    }
-    let sought = |name: &Name| {
-        let name = name.to_text();
-        crate_tree.libraries.values().filter(|library| library.needed.iter().any(|needed| *needed == name)).count()
-    };
-    if sought(&edge.needed) > 1 {
-        return "several objects need it from different directories; the loader keeps the first that was asked for, \
-                lddtree the last"
-            .into();
+    if several {
+        return SEVERAL.into();
     }
     let here = node.path.as_deref().and_then(Path::parent).unwrap_or(Path::new("/"));
     let there = library.path.parent().unwrap_or(Path::new("/"));
     format!("the loader comes to {} first, lddtree to {}", here.display(), there.display())
+}
+
+const SEVERAL: &str = "several objects need it and don't all find it alike; the loader keeps what the first of them \
+                       finds, lddtree what the last does";
+
+fn several_ask(crate_tree: &CrateTree, name: &Name) -> bool {
+    let name = name.to_text();
+    let asks = |needed: &[String]| needed.iter().any(|needed| *needed == name);
+    let libraries = crate_tree.libraries.values().filter(|library| asks(&library.needed)).count();
+    libraries + usize::from(asks(&crate_tree.needed)) > 1
 }
 
 /// `$ORIGIN` of a library that was loaded through a symbolic link.
@@ -198,4 +214,94 @@ fn through_link(node: Option<&Node>) -> Option<String> {
 
 fn is_trusted(directory: &Path) -> bool {
     ["/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib"].iter().any(|root| directory.starts_with(root))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::binary::{Format, NeededBinding};
+    use std::path::PathBuf;
+
+    fn node(kind: NodeKind, name: &str, path: Option<&str>) -> Node {
+        let path = path.map(PathBuf::from);
+        let directory = path.as_deref().and_then(Path::parent).unwrap_or(Path::new("/")).to_path_buf();
+        Node {
+            kind,
+            name: name.into(),
+            realpath: path.clone(),
+            path,
+            directory,
+            binary: None,
+            slice: 0,
+            requester: None,
+        }
+    }
+
+    /// `root` asks for `liba.so`, which the loader finds by `rule` and the crate at `in_crate`.
+    fn reason(rule: Option<SearchRule>, owner: &str, hwcaps: Option<&str>, in_crate: Option<&str>) -> Option<String> {
+        let found_by = rule.map(|rule| FoundBy {
+            rule,
+            entry: Some("/entry".into()),
+            owner: Some(owner.into()),
+            hwcaps: hwcaps.map(str::to_string),
+        });
+        let answer = match rule {
+            Some(_) => node(NodeKind::Library, "liba.so", Some("/loader/liba.so")),
+            None => node(NodeKind::Missing, "liba.so", None),
+        };
+        let edge = Edge {
+            from: 0,
+            needed: "liba.so".into(),
+            to: 1,
+            found_by,
+            candidates: Vec::new(),
+            versions_missing: Vec::new(),
+            binding: NeededBinding::Required,
+            gave_up: None,
+        };
+        let graph = Graph { nodes: vec![node(NodeKind::Root, "root", Some("/r/root")), answer], edges: vec![edge] };
+        let library = CrateLibrary {
+            name: "liba.so".into(),
+            path: in_crate.unwrap_or("liba.so").into(),
+            realpath: in_crate.map(PathBuf::from),
+            needed: Vec::new(),
+            rpath: Vec::new(),
+        };
+        let crate_tree = CrateTree {
+            format: Format::Elf,
+            interpreter: None,
+            needed: vec!["liba.so".into()],
+            rpath: Vec::new(),
+            libraries: BTreeMap::from([("liba.so".to_string(), library)]),
+        };
+        let found = differences(&graph, &crate_tree);
+        assert!(found.len() <= 1 && found.iter().all(|found| found.name == "liba.so"));
+        found.into_iter().next().map(|found| found.why)
+    }
+
+    #[test]
+    fn each_habit_of_the_crate_has_its_reason() {
+        use SearchRule::{AlreadyLoaded, LdLibraryPath, LdPath, LdSoCache, Rpath, Runpath};
+        let table = [
+            (Some(LdLibraryPath), "", None, Some("/run/liba.so"), "LD_LIBRARY_PATH before RUNPATH"),
+            (Some(LdSoCache), "", None, None, "ld.so.cache"),
+            (Some(Rpath), "other", None, None, "root inherits the RPATH of other"),
+            (Some(Runpath), "root", Some("x86-64-v3"), Some("/plain/liba.so"), "glibc-hwcaps/x86-64-v3"),
+            (Some(AlreadyLoaded), "", None, None, "loaded before"),
+            (Some(LdPath), "", None, None, "--ld-path"),
+            (Some(Runpath), "root", None, Some("/else/liba.so"), "the loader comes to /loader first, lddtree to /else"),
+            (None, "", None, Some("/usr/lib/liba.so"), "neither in ld.so.cache nor a default directory"),
+            (None, "", None, Some("/odd/liba.so"), "/odd is not on the search path of root"),
+        ];
+        for (rule, owner, hwcaps, in_crate, expected) in table {
+            let why = reason(rule, owner, hwcaps, in_crate).unwrap_or_default();
+            assert!(why.contains(expected), "{rule:?}: {why:?} lacks {expected:?}");
+        }
+    }
+
+    #[test]
+    fn the_same_file_and_nothing_at_all_are_no_differences() {
+        assert_eq!(reason(Some(SearchRule::LinkedPath), "", None, Some("/loader/liba.so")), None);
+        assert_eq!(reason(None, "", None, None), None);
+    }
 }

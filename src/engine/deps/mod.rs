@@ -10,6 +10,7 @@ mod graph;
 mod inputs;
 mod lddtree;
 mod lists;
+mod load;
 mod loader;
 mod machine;
 mod musl;

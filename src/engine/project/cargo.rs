@@ -188,7 +188,8 @@ impl Package {
     }
 }
 
-fn target_of(target: &cargo_metadata::Target) -> Option<Target> {
+/// What we look at of a cargo target; `None` for one that yields no native file for the user.
+pub(super) fn target_of(target: &cargo_metadata::Target) -> Option<Target> {
     let is_bin = target.kind.contains(&TargetKind::Bin);
     let is_example = target.kind.contains(&TargetKind::Example);
     let kind = match () {

@@ -129,10 +129,11 @@ impl Finder<'_> {
     /// Opens the project in `directory`: all members in a workspace's own directory, else the member that lies there.
     fn project(&mut self, directory: &Path) -> Result<()> {
         let beside = directory.join("Cargo.toml");
-        let named = Pyproject::read(directory).and_then(Result::ok).and_then(|one| one.manifest());
-        let manifest = if beside.is_file() { Some(beside) } else { named.clone() };
+        let pyproject = Pyproject::read(directory).and_then(Result::ok);
+        let named = || pyproject.as_ref().and_then(Pyproject::manifest);
+        let manifest = if beside.is_file() { Some(beside) } else { named() };
         let Some(manifest) = manifest else {
-            return self.folder_of_pyproject(directory);
+            return self.folder_of_pyproject(directory, pyproject);
         };
         let opened = self.open(&manifest, directory);
         let is_root = manifest.parent().is_some_and(|parent| real_path(parent) == real_path(&opened.root));
@@ -147,22 +148,25 @@ impl Finder<'_> {
             .filter(|(_, manifest)| is_selected(manifest))
             .map(|(artifact, _)| artifact.clone())
             .collect();
-        if artifacts.is_empty() {
+        let is_empty = artifacts.is_empty();
+        self.add_from(&opened, artifacts);
+        if is_empty {
             self.note(format!(
                 "{}: nothing is built here yet; `wheelwright build --release` builds it",
                 opened.target_directory.display()
             ));
         }
-        self.add_from(&opened, artifacts);
         Ok(())
     }
 
     /// A Python project that names no cargo manifest: its native files, if there are any.
-    fn folder_of_pyproject(&mut self, directory: &Path) -> Result<()> {
+    fn folder_of_pyproject(&mut self, directory: &Path, pyproject: Option<Pyproject>) -> Result<()> {
         self.note(format!("{}: pyproject.toml names no Cargo.toml that is there", directory.display()));
         self.project.root.get_or_insert_with(|| directory.to_path_buf());
+        let mut flags = self.flags.clone();
+        flags.names.distribution = flags.names.distribution.or(pyproject.and_then(|one| one.name));
         for file in without_twins(loose::walk(directory, self.context)?) {
-            self.add(loose_artifact(file, &self.flags));
+            self.add(loose_artifact(file, &flags));
         }
         Ok(())
     }

@@ -85,12 +85,8 @@ fn why_stale(messages: &Messages, workspace: &Workspace, newest: Option<SystemTi
         let Some(package) = workspace.packages.iter().find(|package| package.manifest == artifact.manifest) else {
             continue;
         };
-        let is_output = artifact.files.iter().any(|file| {
-            let name = file.file_name().unwrap_or_default().to_string_lossy();
-            [".so", ".dylib", ".dll"].iter().any(|end| name.ends_with(end))
-        });
         let is_known = package.targets.iter().any(|target| target.name == artifact.target);
-        if is_output && !is_known {
+        if artifact.native && !is_known {
             return Some(format!("they name {}, which cargo's metadata does not", artifact.target));
         }
     }

@@ -1,6 +1,7 @@
 //! Native files that no cargo metadata names: given by path, or found by walking a folder.
 
-use crate::engine::binary::Format;
+use crate::engine::binary::{self, Format, ObjectKind};
+use crate::engine::file::Windows;
 use crate::engine::report::audit::ArtifactKind;
 use crate::engine::{Context, Result};
 use std::collections::BTreeSet;
@@ -97,16 +98,18 @@ fn has_library_name(path: &Path) -> bool {
     name.ends_with(".so") || name.contains(".so.") || [".dylib", ".dll", ".pyd"].iter().any(|end| name.ends_with(end))
 }
 
-/// What a file is by its name and first bytes. A position-independent ELF program looks like a library in its first bytes;
-/// no extension in the name tells it.
+/// What the file at `path` is: by its header where that can be read, else by its first bytes and its name.
 pub(super) fn kind(path: &Path, sniffed: Option<Sniffed>) -> ArtifactKind {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let is_program = sniffed.is_some_and(|one| one.executable) || name.ends_with(".exe");
-    match () {
-        () if is_program => ArtifactKind::Bin,
-        () if super::names::extension_module(&name).is_some() => ArtifactKind::Extension,
-        () if has_library_name(path) => ArtifactKind::Library,
-        () => ArtifactKind::Bin,
+    let library =
+        if super::names::extension_module(&name).is_some() { ArtifactKind::Extension } else { ArtifactKind::Library };
+    let read = sniffed.and_then(|_| Windows::open(path).and_then(|source| binary::read(&source)).ok());
+    match read.and_then(|binary| binary.slices.first().map(|slice| slice.kind)) {
+        Some(ObjectKind::Executable) => ArtifactKind::Bin,
+        Some(ObjectKind::SharedLibrary) => library,
+        _ if sniffed.is_some_and(|one| one.executable) => ArtifactKind::Bin,
+        _ if library == ArtifactKind::Extension || has_library_name(path) => library,
+        _ => ArtifactKind::Bin,
     }
 }
 
@@ -171,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn kinds_follow_names_and_types() {
+    fn kinds_of_unreadable_files_follow_names_and_first_bytes() {
         let sniffed = |kind: u8| sniff_head(&elf(kind));
         let table = [
             ("x.abi3.so", 3, ArtifactKind::Extension),
@@ -181,6 +184,25 @@ mod tests {
         ];
         for (name, kind_byte, expected) in table {
             assert_eq!(kind(Path::new(name), sniffed(kind_byte)), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn kinds_of_linked_files_follow_their_headers() {
+        let directory = tempfile::tempdir().unwrap();
+        std::fs::write(directory.path().join("a.c"), "int main(void) { return 0; }\n").unwrap();
+        let table = [
+            ("tool.so", ["-pie", "-fPIE"], ArtifactKind::Bin),
+            ("fixed", ["-no-pie", "-O1"], ArtifactKind::Bin),
+            ("plugin", ["-shared", "-fPIC"], ArtifactKind::Library),
+            ("x.abi3.so", ["-shared", "-fPIC"], ArtifactKind::Extension),
+        ];
+        for (name, flags, expected) in table {
+            let mut compiler = std::process::Command::new("cc");
+            compiler.current_dir(directory.path()).args(flags).args(["-o", name, "a.c"]);
+            assert!(compiler.status().unwrap().success());
+            let path = directory.path().join(name);
+            assert_eq!(kind(&path, sniff(&path)), expected, "{name}");
         }
     }
 }

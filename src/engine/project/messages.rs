@@ -2,6 +2,7 @@
 //!
 //! Running the build is left to `build`, choosing between messages and build scripts' outputs to `linked`.
 
+use super::cargo::target_of;
 use crate::engine::{Error, Result};
 use cargo_metadata::{Message, PackageId};
 use std::collections::BTreeSet;
@@ -38,6 +39,8 @@ pub(super) struct BuiltArtifact {
     pub manifest: PathBuf,
     /// Its target's name.
     pub target: String,
+    /// Whether the target is one that yields a native file for the user: a cdylib, a dylib or a program.
+    pub native: bool,
     /// Its files.
     pub files: Vec<PathBuf>,
 }
@@ -101,6 +104,7 @@ impl Messages {
             Message::CompilerArtifact(artifact) => self.artifacts.push(BuiltArtifact {
                 manifest: artifact.manifest_path.clone().into_std_path_buf(),
                 target: artifact.target.name.clone(),
+                native: target_of(&artifact.target).is_some(),
                 files: artifact.filenames.iter().map(|path| path.clone().into_std_path_buf()).collect(),
             }),
             Message::BuildScriptExecuted(script) => {

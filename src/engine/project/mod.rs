@@ -18,9 +18,11 @@ mod names;
 mod outputs;
 mod pyproject;
 mod related;
+mod sandbox;
 mod workspace;
 
 pub use artifact::{Artifact, ArtifactId, CargoOutput, LinkedPathSource, LinkedPaths, Project};
 pub use build::{BuildEvent, BuildOutcome, build};
 pub use discover::{DiscoverOptions, discover};
 pub use related::{aliases, related};
+pub use sandbox::sandboxed;

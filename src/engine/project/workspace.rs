@@ -8,7 +8,7 @@ use super::outputs::{self, Output, ProfileDirectory};
 use super::pyproject::Pyproject;
 use super::{cargo_config, leftovers, loose};
 use crate::engine::report::audit::ArtifactKind;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// An opened workspace. The artifacts' numbers are not given yet.
@@ -67,8 +67,7 @@ impl Opened {
         }
         let scripts = Scanned::read(&workspace, &directories, &mut opened.notes);
         for directory in &directories {
-            let files = leftovers::sorted_entries(&directory.path).into_iter().filter(|path| leftovers::is_file(path));
-            for path in files.filter(|path| loose::is_native(path)) {
+            for path in native_files(&directory.path) {
                 let mut artifact = loose_artifact(path, &flags);
                 let (linked, out_directories) = scripts.of(directory, &artifact.path, None);
                 artifact.linked_paths = scripts.with_flags(linked, directory.triple.as_deref(), &flags);
@@ -76,6 +75,11 @@ impl Opened {
                 opened.artifacts.push((artifact, None));
             }
         }
+        // An output that is gone can't be guessed without metadata; what maturin kept of it can be looked at.
+        let names: BTreeSet<String> = opened.artifacts.iter().map(|(artifact, _)| artifact.name.clone()).collect();
+        let kept = native_files(&workspace.target_directory.join("maturin")).into_iter();
+        let kept = kept.map(|path| loose_artifact(path, &flags)).filter(|artifact| !names.contains(&artifact.name));
+        opened.artifacts.extend(kept.map(|artifact| (artifact, None)));
         opened
     }
 
@@ -89,6 +93,13 @@ impl Opened {
             notes: Vec::new(),
         }
     }
+}
+
+/// The native files right in `directory`, by path.
+fn native_files(directory: &Path) -> Vec<PathBuf> {
+    let mut files = leftovers::sorted_entries(directory);
+    files.retain(|path| leftovers::is_file(path) && loose::is_native(path));
+    files
 }
 
 /// An artifact of which nothing is known but its file.

@@ -1,5 +1,11 @@
 //! Repair: what is grafted, what is edited, and the editors that do it.
 
+mod builtin;
 mod editor;
+mod prepare;
+mod verify;
 
+pub use builtin::Builtin;
 pub use editor::{EditPlan, EditRefusal, EditRequest, Editor, Patch};
+pub use prepare::{Graft, Mode, Repair, RepairOptions, Subject, describe, describe_request, prepare};
+pub use verify::Verification;

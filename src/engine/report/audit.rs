@@ -480,7 +480,7 @@ pub struct RelatedFile {
     pub links: u64,
     /// Size in bytes.
     pub size: u64,
-    /// Whether it looks repaired: hash-suffixed NEEDED, or an RPATH into `*.libs`.
+    /// Whether it looks repaired: hash-suffixed NEEDED, and an RPATH into `*.libs`.
     pub repaired: bool,
 }
 

@@ -7,3 +7,7 @@ pub mod audit;
 pub mod diff;
 pub mod plan;
 pub mod run;
+mod schemas;
+pub mod tree;
+
+pub use schemas::schemas;

@@ -73,6 +73,8 @@ pub struct PlannedStep {
     pub effects: Vec<PlannedEffect>,
     /// Why it can't be taken for some artifacts, if it can't.
     pub refusals: Vec<Refusal>,
+    /// What there is to say about it besides: an artifact whose format has no editor yet.
+    pub notes: Vec<String>,
 }
 
 /// One effect, in words and figures.

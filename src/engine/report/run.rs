@@ -30,6 +30,8 @@ pub struct RunStep {
     pub effects: Vec<RunEffect>,
     /// Why it could not be taken for some artifacts.
     pub refusals: Vec<Refusal>,
+    /// What there is to say about it besides.
+    pub notes: Vec<String>,
 }
 
 /// One effect as it went.

@@ -1,5 +1,34 @@
 //! Staging: the states of an artifact, the model of its files, the effects that change them, the journal, recovery.
+//!
+//! A step is planned as a list of [`Effect`]s over the [`Model`], written to the [`Journal`], carried out by [`Hands`] and
+//! taken back by them. [`Session`] holds it together.
 
+mod apply;
+mod back;
+mod bundle;
+mod carry;
+mod effect;
+mod journal;
+mod lock;
+mod look;
+mod model;
+mod places;
+mod plan;
+mod recover;
+mod session;
+mod show;
 mod snapshot;
+mod state;
 
+pub use apply::{EditUndo, Hands, KernelRefusal, Obstacle, TakenBack, identity_before};
+pub use bundle::copy_bundle;
+pub use effect::{Action, Effect, Serves};
+pub use journal::{Journal, Record, VERSION};
+pub use lock::CargoLocks;
+pub use model::{Content, Model, ModelFile};
+pub use places::{Places, relative_path};
+pub use plan::{KernelFacts, Planner, StepPlan, World};
+pub use recover::{Recovery, empty, recover};
+pub use session::{Moment, Observer, Outcome, Session, SessionOptions};
 pub use snapshot::{ArtifactSnapshot, LogEntry, Snapshot, SnapshotStep};
+pub use state::{State, Transition};

@@ -59,6 +59,8 @@ pub struct SnapshotStep {
     pub effects: Vec<PlannedEffect>,
     /// Why it can't be taken, if it can't.
     pub refusal: Option<Refusal>,
+    /// What there is to say about it besides.
+    pub notes: Vec<String>,
 }
 
 /// One thing that happened.

@@ -1,0 +1,270 @@
+//! What can be written on the command line. Parser, help, manual and completions are all made of these types.
+
+use crate::engine::report::plan::Step;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+/// A terminal inspector for what happens to a native artifact between `cargo build` and the wheel.
+#[derive(Debug, Parser)]
+#[command(name = "wheelwright", version, args_conflicts_with_subcommands = true, max_term_width = 100)]
+pub struct Cli {
+    /// What to open: a cargo or maturin project (default: here), artifact files, or a folder.
+    #[arg(value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub common: Common,
+
+    #[command(subcommand)]
+    #[allow(missing_docs)]
+    pub command: Option<Command>,
+}
+
+/// What can be asked besides opening the inspector.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Open the inspector on the built-in lab: artifacts of all three formats, nothing to install.
+    Demo,
+    /// Dependency trees, external libraries, policy, predictions, findings. Reads only.
+    Audit(Audit),
+    /// One dependency tree, with what found each library, or where it was sought.
+    Tree(Tree),
+    /// The effects of every step, without one of them.
+    Plan(Plan),
+    /// Carry the steps out; without --until, the whole pipeline.
+    Run(Run),
+    /// What differs between two files, in bytes and in meaning.
+    Diff(Diff),
+    /// Roll an interrupted session back to clean cargo outputs.
+    Recover(Recover),
+    /// Run `cargo build` and keep what it says about artifacts and build scripts.
+    Build(Build),
+    /// Print the page of a finding.
+    Explain(Explain),
+    /// Print a shell's completions.
+    Completions(Completions),
+    /// Print the manual page (roff).
+    Man,
+}
+
+/// Options of every command that resolves or plans.
+#[derive(Debug, Clone, Args)]
+pub struct Common {
+    /// The platform tag to reach: `manylinux_X_Y`, `musllinux_X_Y`, `linux`, `pypi`.
+    #[arg(long, global = true, value_name = "TAG")]
+    pub compatibility: Option<String>,
+    /// Whether libraries are bundled for a wheel, or found where the build left them.
+    #[arg(long, global = true, value_enum, default_value = "repair")]
+    pub mode: ModeName,
+    /// The distribution's name; by default from pyproject.toml.
+    #[arg(long, global = true, value_name = "NAME")]
+    pub dist_name: Option<String>,
+    /// The module's full name; by default from pyproject.toml.
+    #[arg(long, global = true, value_name = "NAME")]
+    pub module_name: Option<String>,
+    /// A directory to look for libraries in; can be given several times.
+    #[arg(long, global = true, value_name = "DIR")]
+    pub ld_path: Vec<PathBuf>,
+    /// A library (name or path, `*` and `?` allowed) that is never bundled; can be given several times.
+    #[arg(long, global = true, value_name = "GLOB")]
+    pub exclude: Vec<String>,
+    /// The interpreter to ask for the extension's file name suffix.
+    #[arg(long, global = true, value_name = "PYTHON")]
+    pub interpreter: Option<PathBuf>,
+    /// Where files are staged; by default `<target>/wheelwright`.
+    #[arg(long, global = true, value_name = "DIR")]
+    pub staging_dir: Option<PathBuf>,
+    /// Work on copies in a scratch directory; leave the target directory alone.
+    #[arg(long, global = true)]
+    pub sandbox: bool,
+    /// Who edits ELF files.
+    #[arg(long, global = true, value_enum, default_value = "builtin")]
+    pub patcher: PatcherName,
+    /// Take absolute search path entries of the build machine out when patching.
+    #[arg(long, global = true)]
+    pub drop_build_rpaths: bool,
+    /// Hash the artifacts as well.
+    #[arg(long, global = true)]
+    pub hash: bool,
+    /// Whether to use colours.
+    #[arg(long, global = true, value_enum, default_value = "auto")]
+    pub color: ColorChoice,
+    /// Say more: places tried, effects of no cost.
+    #[arg(short, long, global = true)]
+    pub verbose: bool,
+}
+
+/// `--mode`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ModeName {
+    /// For a wheel.
+    Repair,
+    /// For an editable install.
+    Editable,
+}
+
+/// `--patcher`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum PatcherName {
+    /// The editor of this program.
+    Builtin,
+    /// The patchelf found on PATH.
+    Patchelf,
+}
+
+/// `--color`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ColorChoice {
+    /// On a terminal, unless `NO_COLOR` is set.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// `--lens`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LensName {
+    /// What the real loader would do.
+    Loader,
+    /// What the repair tool believes: the lddtree crate, as maturin uses it.
+    Lddtree,
+}
+
+/// `--until`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[allow(missing_docs)]
+pub enum StepName {
+    Stage,
+    Audit,
+    Graft,
+    Predict,
+    #[value(alias = "copy_back")]
+    CopyBack,
+    Patch,
+    Verify,
+    Finalize,
+}
+
+impl From<StepName> for Step {
+    fn from(name: StepName) -> Self {
+        match name {
+            StepName::Stage => Self::Stage,
+            StepName::Audit => Self::Audit,
+            StepName::Graft => Self::Graft,
+            StepName::Predict => Self::Predict,
+            StepName::CopyBack => Self::CopyBack,
+            StepName::Patch => Self::Patch,
+            StepName::Verify => Self::Verify,
+            StepName::Finalize => Self::Finalize,
+        }
+    }
+}
+
+/// `audit`.
+#[derive(Debug, Args)]
+pub struct Audit {
+    /// Projects, artifact files or folders; default: here.
+    #[arg(value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+    /// Print one JSON document.
+    #[arg(long)]
+    pub json: bool,
+    /// Use the loader's lens alone: faster, but external libraries are not looked at.
+    #[arg(long)]
+    pub loader_only: bool,
+}
+
+/// `tree`.
+#[derive(Debug, Args)]
+pub struct Tree {
+    /// The artifact.
+    #[arg(value_name = "PATH")]
+    pub path: PathBuf,
+    /// Print one JSON document.
+    #[arg(long)]
+    pub json: bool,
+    /// Through whose eyes.
+    #[arg(long, value_enum, default_value = "loader")]
+    pub lens: LensName,
+    /// Show a library's own needs each time it is met, not only the first.
+    #[arg(long)]
+    pub all: bool,
+}
+
+/// `plan`.
+#[derive(Debug, Args)]
+pub struct Plan {
+    /// Projects, artifact files or folders; default: here.
+    #[arg(value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+    /// Print one JSON document.
+    #[arg(long)]
+    pub json: bool,
+    /// The last step to plan.
+    #[arg(long, value_enum, value_name = "STEP")]
+    pub until: Option<StepName>,
+}
+
+/// `run`.
+#[derive(Debug, Args)]
+pub struct Run {
+    /// Projects, artifact files or folders; default: here.
+    #[arg(value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+    /// Print one JSON document.
+    #[arg(long)]
+    pub json: bool,
+    /// The last step to take; outputs are put back then, edited results stay in staging.
+    #[arg(long, value_enum, value_name = "STEP")]
+    pub until: Option<StepName>,
+    /// Copy the bundle here, as real files.
+    #[arg(short, long, value_name = "DIR")]
+    pub output: Option<PathBuf>,
+}
+
+/// `diff`.
+#[derive(Debug, Args)]
+pub struct Diff {
+    /// The first file.
+    pub a: PathBuf,
+    /// The second file.
+    pub b: PathBuf,
+    /// Print one JSON document.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `recover`.
+#[derive(Debug, Args)]
+pub struct Recover {
+    /// The project or its target directory; default: here.
+    #[arg(value_name = "DIR")]
+    pub directory: Option<PathBuf>,
+}
+
+/// `build`.
+#[derive(Debug, Args)]
+pub struct Build {
+    /// Arguments for `cargo build`.
+    #[arg(value_name = "CARGO ARGS", trailing_var_arg = true, allow_hyphen_values = true)]
+    pub arguments: Vec<OsString>,
+}
+
+/// `explain`.
+#[derive(Debug, Args)]
+pub struct Explain {
+    /// The finding's code, such as WW001; without one, all codes.
+    #[arg(value_name = "CODE")]
+    pub code: Option<String>,
+}
+
+/// `completions`.
+#[derive(Debug, Args)]
+pub struct Completions {
+    /// The shell.
+    pub shell: clap_complete::Shell,
+}

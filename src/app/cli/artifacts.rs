@@ -1,0 +1,117 @@
+//! From the command line's paths and options to a project and a session on it.
+
+use super::arguments::{Common, ModeName, PatcherName};
+use super::environment;
+use super::output::Output;
+use crate::engine::audit::{AuditOptions, Lenses, Tag};
+use crate::engine::deps::{LoaderInputs, host_libc};
+use crate::engine::project::{DiscoverOptions, Project, discover};
+use crate::engine::repair::{Builtin, Editor, Mode, Patchelf, RepairOptions};
+use crate::engine::report::audit::Host;
+use crate::engine::stage::{Session, SessionOptions};
+use crate::engine::{Context, Error};
+use color_eyre::Result;
+use color_eyre::eyre::eyre;
+use std::path::PathBuf;
+
+/// Finds what `paths` name.
+///
+/// # Errors
+/// When a path names nothing that can be opened.
+pub fn find(paths: &[PathBuf], common: &Common, context: &Context) -> Result<Project> {
+    let options = DiscoverOptions {
+        cargo: environment::cargo(),
+        current_directory: environment::current_directory()?,
+        cargo_target_dir: std::env::var_os("CARGO_TARGET_DIR"),
+        distribution: common.dist_name.clone(),
+        module: common.module_name.clone(),
+        ld_paths: common.ld_path.clone(),
+        interpreter: common.interpreter.clone(),
+    };
+    Ok(discover(paths, &options, context)?)
+}
+
+/// Begins a session on `project`.
+///
+/// # Errors
+/// When an option's value is wrong or staging can't be looked at.
+pub fn session(project: Project, common: &Common, lenses: Lenses) -> Result<Session> {
+    Ok(Session::open(project, options(common, lenses)?)?)
+}
+
+/// A session on what `paths` name. Nothing found is an error.
+///
+/// # Errors
+/// As [`find`] and [`session`].
+pub fn open(paths: &[PathBuf], common: &Common, lenses: Lenses, context: &Context, output: &mut Output) -> Result<Session> {
+    let mut project = find(paths, common, context)?;
+    for note in &project.notes {
+        output.note(format_args!("note: {note}"));
+    }
+    if project.artifacts.is_empty() {
+        return Err(eyre!("there is no native artifact here; build one with `wheelwright build`, or name a file"));
+    }
+    if common.sandbox {
+        let scratch = tempfile::Builder::new().prefix("wheelwright-sandbox-").tempdir()?.keep();
+        project = crate::engine::project::sandboxed(&project, &scratch, context)?;
+        output.note(format_args!("working on copies in {}", scratch.display()));
+    }
+    session(project, common, lenses)
+}
+
+fn options(common: &Common, lenses: Lenses) -> Result<SessionOptions> {
+    let directory = environment::current_directory()?;
+    let mut loader = LoaderInputs::new(directory.clone());
+    loader.ld_library_path = std::env::var_os("LD_LIBRARY_PATH");
+    loader.ld_preload = std::env::var_os("LD_PRELOAD");
+    loader.extra_paths = common.ld_path.iter().map(|path| directory.join(path)).collect();
+    let audit = AuditOptions {
+        compatibility: common.compatibility.as_deref().map(str::parse::<Tag>).transpose()?,
+        exclude: common.exclude.clone(),
+        lenses,
+        hash: common.hash,
+        ..AuditOptions::new(loader)
+    };
+    Ok(SessionOptions {
+        audit,
+        repair: RepairOptions {
+            mode: match common.mode {
+                ModeName::Repair => Mode::Repair,
+                ModeName::Editable => Mode::Editable,
+            },
+            drop_build_rpaths: common.drop_build_rpaths,
+        },
+        staging: common.staging_dir.as_deref().map(environment::absolute),
+        scratch: environment::scratch_directory(),
+        editor: editor(common.patcher)?,
+        observer: None,
+    })
+}
+
+/// The editor that `--patcher` names.
+///
+/// # Errors
+/// When patchelf is asked for and not there, or too old.
+pub fn editor(name: PatcherName) -> Result<Box<dyn Editor>> {
+    match name {
+        PatcherName::Builtin => Ok(Box::new(Builtin)),
+        PatcherName::Patchelf => match Patchelf::find(&environment::path_variable())? {
+            Some(patchelf) => Ok(Box::new(patchelf)),
+            None => Err(Error::Tool {
+                program: "patchelf".to_owned(),
+                message: "it is not on PATH; install it, or leave --patcher away".to_owned(),
+            }
+            .into()),
+        },
+    }
+}
+
+/// The machine that we look from.
+#[must_use]
+pub fn host() -> Host {
+    let libc = cfg!(target_os = "linux").then(|| match host_libc() {
+        crate::engine::deps::Libc::Glibc => "glibc".to_owned(),
+        crate::engine::deps::Libc::Musl => "musl".to_owned(),
+    });
+    Host { os: std::env::consts::OS.to_owned(), arch: std::env::consts::ARCH.to_owned(), libc }
+}

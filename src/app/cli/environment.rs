@@ -1,0 +1,59 @@
+//! What the process's environment says, read in one place and handed to the engine as plain values.
+
+use crate::engine::Context;
+use color_eyre::Result;
+use color_eyre::eyre::WrapErr;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+/// The working directory.
+///
+/// # Errors
+/// When it is gone.
+pub fn current_directory() -> Result<PathBuf> {
+    std::env::current_dir().wrap_err("the working directory can't be found")
+}
+
+/// The value of `PATH`.
+#[must_use]
+pub fn path_variable() -> OsString {
+    std::env::var_os("PATH").unwrap_or_default()
+}
+
+/// The cargo program: `$CARGO` (set by cargo for what it runs), else the one on `PATH`.
+#[must_use]
+pub fn cargo() -> Option<PathBuf> {
+    std::env::var_os("CARGO").map(PathBuf::from).or_else(|| on_path("cargo"))
+}
+
+fn on_path(program: &str) -> Option<PathBuf> {
+    std::env::split_paths(&path_variable()).map(|directory| directory.join(program)).find(|path| path.is_file())
+}
+
+/// Where sessions on loose files keep their things: `$XDG_CACHE_HOME/wheelwright`, else `~/.cache/wheelwright`.
+#[must_use]
+pub fn scratch_directory() -> PathBuf {
+    let absolute = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    absolute("XDG_CACHE_HOME")
+        .or_else(|| absolute("HOME").map(|home| home.join(".cache")))
+        .unwrap_or_else(std::env::temp_dir)
+        .join("wheelwright")
+}
+
+/// A context that Ctrl-C and a termination signal cancel.
+///
+/// # Errors
+/// When the signals can't be caught.
+pub fn interruptible() -> Result<Context> {
+    let context = Context::new();
+    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM, signal_hook::consts::SIGHUP] {
+        signal_hook::flag::register(signal, context.cancellation()).wrap_err("signals can't be caught")?;
+    }
+    Ok(context)
+}
+
+/// The working directory of `path` as an absolute path, symbolic links kept.
+#[must_use]
+pub fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf())
+}

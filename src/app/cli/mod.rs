@@ -1,0 +1,72 @@
+//! The command line: what can be asked, and who answers it. Commands and screen are peers over the engine.
+
+mod arguments;
+mod artifacts;
+mod audit;
+mod build;
+mod diff;
+mod effects;
+mod environment;
+mod explain;
+mod open;
+mod output;
+mod plan;
+mod recover;
+mod run;
+mod shell;
+mod size;
+mod tree;
+
+pub use arguments::{Cli, Command};
+pub use size::human_size;
+
+use clap::Parser;
+use color_eyre::Result;
+use output::Output;
+use std::process::ExitCode;
+
+/// Nothing to report.
+const OK: u8 = 0;
+/// Findings at error level, a refused step, or a difference.
+const FINDINGS: u8 = 1;
+/// Usage, input or output error.
+const TROUBLE: u8 = 2;
+/// Interrupted, after outputs were put back.
+const INTERRUPTED: u8 = 130;
+
+/// Parses the command line, does what it asks, and says how the process ends.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let mut output = Output::new(cli.common.color);
+    let status = match dispatch(cli, &mut output) {
+        Ok(status) => status,
+        Err(report) if output::is_broken_pipe(&report) => OK,
+        Err(report) => {
+            output.error(&report);
+            match report.downcast_ref::<crate::engine::Error>() {
+                Some(crate::engine::Error::Cancelled) => INTERRUPTED,
+                _ => TROUBLE,
+            }
+        }
+    };
+    ExitCode::from(status)
+}
+
+fn dispatch(cli: Cli, output: &mut Output) -> Result<u8> {
+    let common = &cli.common;
+    match cli.command {
+        None => open::open(&cli.paths, common, output),
+        Some(Command::Demo) => open::demo(common, output),
+        Some(Command::Audit(arguments)) => audit::audit(&arguments, common, output),
+        Some(Command::Tree(arguments)) => tree::tree(&arguments, common, output),
+        Some(Command::Plan(arguments)) => plan::plan(&arguments, common, output),
+        Some(Command::Run(arguments)) => run::run(&arguments, common, output),
+        Some(Command::Diff(arguments)) => diff::diff(&arguments, output),
+        Some(Command::Recover(arguments)) => recover::recover(&arguments, common, output),
+        Some(Command::Build(arguments)) => build::build(&arguments, output),
+        Some(Command::Explain(arguments)) => explain::explain(&arguments, output),
+        Some(Command::Completions(arguments)) => shell::completions(&arguments, output),
+        Some(Command::Man) => shell::manual(output),
+    }
+}

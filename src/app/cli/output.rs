@@ -1,0 +1,110 @@
+//! Standard output and standard error: the document on one, what is said about it on the other.
+
+use super::arguments::ColorChoice;
+use color_eyre::Result;
+use serde::Serialize;
+use std::fmt;
+use std::io::{IsTerminal, Write};
+
+/// Writes what a command prints.
+pub struct Output {
+    color: bool,
+}
+
+/// How a word is set off, where colours are used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tone {
+    /// A heading.
+    Strong,
+    /// Less important.
+    Faint,
+    /// All is well.
+    Good,
+    /// May go wrong.
+    Warning,
+    /// Is wrong.
+    Bad,
+}
+
+impl Output {
+    /// An output that heeds `choice`, `NO_COLOR` and whether a terminal reads it.
+    #[must_use]
+    pub fn new(choice: ColorChoice) -> Self {
+        let color = match choice {
+            ColorChoice::Always => true,
+            ColorChoice::Never => false,
+            ColorChoice::Auto => {
+                std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+            }
+        };
+        Self { color }
+    }
+
+    /// Prints `text` and a line's end on standard output.
+    ///
+    /// # Errors
+    /// When it can't be written; a broken pipe is recognised by [`is_broken_pipe`].
+    pub fn line(&mut self, text: impl fmt::Display) -> Result<()> {
+        Ok(writeln!(std::io::stdout().lock(), "{text}")?)
+    }
+
+    /// Prints `text` as it is on standard output.
+    ///
+    /// # Errors
+    /// As [`Output::line`].
+    pub fn text(&mut self, text: &str) -> Result<()> {
+        Ok(std::io::stdout().lock().write_all(text.as_bytes())?)
+    }
+
+    /// Prints `document` as JSON.
+    ///
+    /// # Errors
+    /// As [`Output::line`].
+    pub fn json(&mut self, document: &impl Serialize) -> Result<()> {
+        let mut text = serde_json::to_string_pretty(document)?;
+        text.push('\n');
+        self.text(&text)
+    }
+
+    /// Says something on standard error.
+    pub fn note(&mut self, text: impl fmt::Display) {
+        // There is nobody left to tell when standard error is gone.
+        let _ = writeln!(std::io::stderr().lock(), "{text}");
+    }
+
+    /// Says what went wrong, with its causes, on standard error.
+    pub fn error(&mut self, report: &color_eyre::Report) {
+        let causes: Vec<String> = report.chain().map(ToString::to_string).collect();
+        let mut said: Vec<&str> = Vec::new();
+        for cause in &causes {
+            if !said.iter().any(|text| text.contains(cause.as_str())) {
+                said.push(cause);
+            }
+        }
+        self.note(format_args!("wheelwright: {}", said.join(": ")));
+    }
+
+    /// `text` in `tone`, where colours are used.
+    #[must_use]
+    pub fn tone(&self, tone: Tone, text: impl fmt::Display) -> String {
+        if !self.color {
+            return text.to_string();
+        }
+        let code = match tone {
+            Tone::Strong => "1",
+            Tone::Faint => "2",
+            Tone::Good => "32",
+            Tone::Warning => "33",
+            Tone::Bad => "31",
+        };
+        format!("\x1b[{code}m{text}\x1b[0m")
+    }
+}
+
+/// Whether `report` says that nobody reads our output any more, which is no error.
+#[must_use]
+pub fn is_broken_pipe(report: &color_eyre::Report) -> bool {
+    report.chain().any(|cause| {
+        cause.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+    })
+}

@@ -1,0 +1,37 @@
+//! `wheelwright plan`: the effects of every step, without one of them.
+
+use super::arguments::{Common, Plan};
+use super::output::Output;
+use super::{FINDINGS, OK, artifacts, effects, environment};
+use crate::engine::audit::Lenses;
+use crate::engine::report::plan::Step;
+use color_eyre::Result;
+
+/// Prints the plan.
+///
+/// # Errors
+/// When an artifact can't be found or the output can't be written.
+pub fn plan(arguments: &Plan, common: &Common, output: &mut Output) -> Result<u8> {
+    let context = environment::interruptible()?;
+    let mut session = artifacts::open(&arguments.paths, common, Lenses::Both, &context, output)?;
+    let until = arguments.until.map_or(Step::Finalize, Step::from);
+    let document = session.plan_document(until, &context)?;
+    let refused = document.steps.iter().any(|step| !step.refusals.is_empty());
+    if arguments.json {
+        output.json(&document)?;
+    } else {
+        for step in &document.steps {
+            effects::heading(step.step, step.effects.iter(), output)?;
+            for effect in &step.effects {
+                effects::effect("·", effect, output)?;
+            }
+            for note in &step.notes {
+                output.line(format_args!("  note {note}"))?;
+            }
+            for refusal in &step.refusals {
+                effects::refusal(refusal, output)?;
+            }
+        }
+    }
+    Ok(if refused { FINDINGS } else { OK })
+}

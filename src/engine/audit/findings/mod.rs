@@ -1,0 +1,62 @@
+//! The findings on an artifact: what is wrong with it, the evidence, and what mends it.
+//!
+//! Codes and severities are promised to scripts (README, "Findings"); every code has a page under `assets/findings`. A fix is
+//! lines for `sh` that work from any directory, and sentences behind a `#`, so that all of it can be run.
+
+mod cache;
+mod edit;
+mod missing;
+mod module;
+mod tag;
+
+use super::Audit;
+use crate::engine::repair::EditRefusal;
+use crate::engine::report::audit::{Finding, Severity, StagingReport};
+use std::path::Path;
+
+/// The codes that [`findings`] can give.
+pub const CODES: [&str; 10] =
+    ["WW001", "WW002", "WW003", "WW004", "WW005", "WW006", "WW011", "WW012", "WW019", "WW026"];
+
+/// What the findings need beyond the audit.
+#[derive(Debug, Clone, Copy)]
+pub struct Circumstances<'a> {
+    /// Where the artifact's files are.
+    pub staging: &'a StagingReport,
+    /// Why the planned edits can't be made, if they can't.
+    pub refusal: Option<&'a EditRefusal>,
+    /// What changed in the artifact since it was staged, if something did; one sentence.
+    pub changed: Option<&'a str>,
+}
+
+/// The findings, by code and then by title.
+#[must_use]
+pub fn findings(audit: &Audit, circumstances: &Circumstances<'_>) -> Vec<Finding> {
+    let report = &audit.report;
+    let repaired = cache::already_repaired(report, circumstances.staging);
+    let mut found: Vec<Finding> = Vec::new();
+    found.extend(missing::missing_libraries(report, repaired.is_some()));
+    found.extend(repaired);
+    found.extend(cache::shared_inode(report, circumstances.staging));
+    found.extend(module::libpython(report));
+    found.extend(tag::too_new_symbols(report));
+    found.extend(tag::black_listed_symbols(report));
+    found.extend(module::build_machine_paths(report));
+    found.extend(module::no_entry_point(report));
+    found.extend(circumstances.refusal.map(|refusal| edit::does_not_fit(report, refusal)));
+    found.extend(circumstances.changed.map(|what| edit::changed(report, what)));
+    found.sort_by(|one, other| (&one.code, &one.title).cmp(&(&other.code, &other.title)));
+    found
+}
+
+fn finding(code: &str, severity: Severity, title: String, evidence: Vec<String>, fix: Vec<String>) -> Finding {
+    Finding { code: code.to_string(), severity, title, evidence, fix }
+}
+
+/// `path` as one word for `sh`.
+fn quoted(path: &Path) -> String {
+    format!("'{}'", path.to_string_lossy().replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,66 @@
+//! WW005, symbols newer than the tag allows, and WW006, black-listed symbols.
+
+use super::{finding, quoted};
+use crate::engine::report::audit::{ArtifactReport, Finding, PolicyReason, PolicyReport, Severity};
+
+/// WW005: an error for the tag that was asked for; a note where nobody asked and no tag at all can be had.
+pub(super) fn too_new_symbols(report: &ArtifactReport) -> Option<Finding> {
+    let (severity, rows) = rows(report.policy.as_ref()?, "symbol_version")?;
+    let first = rows.first()?;
+    let line = |row: &&PolicyReason| {
+        let version = row.version.as_deref().unwrap_or_default();
+        let symbol = row.symbol.as_deref().unwrap_or("no symbol of that version, but the version itself");
+        format!("{} {version}: {symbol}{}", row.library.as_deref().unwrap_or_default(), file(row))
+    };
+    let title = format!("symbols newer than {} allows", first.tag);
+    Some(finding("WW005", severity, title, rows.iter().map(line).collect(), fix(report, first)))
+}
+
+/// WW006: as WW005, for symbols that an allowed library does not have on every machine of the tag.
+pub(super) fn black_listed_symbols(report: &ArtifactReport) -> Option<Finding> {
+    let (severity, rows) = rows(report.policy.as_ref()?, "blacklist")?;
+    let first = rows.first()?;
+    let line = |row: &&PolicyReason| {
+        let (library, symbol) = (row.library.as_deref().unwrap_or_default(), row.symbol.as_deref().unwrap_or_default());
+        format!("{library}: {symbol}{}", file(row))
+    };
+    let title = format!("uses symbols that {} does not promise", first.tag);
+    let mut fix = fix(report, first);
+    fix.insert(0, "# link these libraries statically, or do without the symbols".to_string());
+    Some(finding("WW006", severity, title, rows.iter().map(line).collect(), fix))
+}
+
+/// The rows of `rule` for the tag that was asked for, or for the newest tag when none can be had.
+fn rows<'a>(policy: &'a PolicyReport, rule: &str) -> Option<(Severity, Vec<&'a PolicyReason>)> {
+    let (severity, tag) = match policy.requested.as_deref() {
+        Some("linux") => return None,
+        Some("pypi") => (Severity::Error, newest(policy).filter(|_| policy.tag == "linux")?),
+        Some(asked) => (Severity::Error, asked),
+        None => (Severity::Note, newest(policy).filter(|_| policy.tag == "linux")?),
+    };
+    let rows: Vec<_> =
+        policy.reasons.iter().filter(|row| row.tag == tag && row.rule.as_deref() == Some(rule)).collect();
+    (!rows.is_empty()).then_some((severity, rows))
+}
+
+fn newest(policy: &PolicyReport) -> Option<&str> {
+    policy.reasons.last().map(|row| row.tag.as_str())
+}
+
+fn file(row: &PolicyReason) -> String {
+    row.file.as_ref().map(|file| format!(" (in {})", file.display())).unwrap_or_default()
+}
+
+fn fix(report: &ArtifactReport, ruled_out: &PolicyReason) -> Vec<String> {
+    let tag = report.policy.as_ref().map_or("linux", |policy| policy.tag.as_str());
+    let mut fix = Vec::new();
+    if tag != "linux" {
+        fix.push(format!("# {tag} would do:"));
+        fix.push(format!("# wheelwright audit --compatibility {tag} {}", quoted(&report.path)));
+    }
+    fix.push(format!(
+        "# or build on a machine that is as old as {}: in its container, or with zig as the linker",
+        ruled_out.tag
+    ));
+    fix
+}

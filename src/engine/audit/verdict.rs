@@ -1,0 +1,176 @@
+//! One policy's verdict on one file: each thing that rules its tag out, as rows of the report.
+
+use super::demands::{Demands, VersionDemand, is_dynamic_linker, is_libpython};
+use super::policy::Policy;
+use crate::engine::report::audit::PolicyReason;
+use std::collections::BTreeSet;
+
+/// What the file is allowed that others are not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// A program: it may link libpython.
+    Program,
+    /// A library.
+    Library,
+}
+
+/// One policy's verdict on a file.
+#[derive(Debug, Clone)]
+pub struct Verdict {
+    /// The policy.
+    pub policy: Policy,
+    /// What rules the tag out for good.
+    pub barriers: Vec<PolicyReason>,
+    /// Libraries that are not allowed; bundling them is the remedy.
+    pub to_bundle: Vec<PolicyReason>,
+    /// libpython, where it may not be linked.
+    pub libpython: Vec<PolicyReason>,
+    /// What libraries that would be bundled need beyond the policy.
+    pub externals: Vec<PolicyReason>,
+}
+
+impl Verdict {
+    /// Judges `demands` by `policy`.
+    #[must_use]
+    pub fn new(policy: Policy, demands: &Demands, role: Role) -> Self {
+        let mut verdict =
+            Self { barriers: Vec::new(), to_bundle: Vec::new(), libpython: Vec::new(), externals: Vec::new(), policy };
+        if verdict.policy.versions.is_none() {
+            verdict.barriers.push(verdict.reason("architecture", demands));
+        }
+        let too_new = too_new(&verdict.policy, demands, Scope::Artifact);
+        for demand in too_new {
+            verdict.barriers.extend(version_reasons(&verdict.policy, demands, demand, None, "symbol_version"));
+        }
+        verdict.judge_black_list(demands);
+        verdict.judge_libraries(demands, role);
+        verdict
+    }
+
+    /// Whether the tag can be had, with libraries bundled if need be.
+    #[must_use]
+    pub fn is_within_reach(&self) -> bool {
+        self.barriers.is_empty()
+    }
+
+    fn reason(&self, rule: &str, demands: &Demands) -> PolicyReason {
+        reason(&self.policy.name, Some(rule), Some(demands))
+    }
+
+    fn judge_black_list(&mut self, demands: &Demands) {
+        for (library, symbols) in &self.policy.black_list {
+            if !demands.needed.contains(library) {
+                continue;
+            }
+            for symbol in symbols {
+                let bound_to = demands.undefined.get(symbol);
+                if bound_to.is_some_and(|bound_to| bound_to.as_ref().is_none_or(|bound_to| bound_to == library)) {
+                    let (library, symbol) = (Some(library.clone()), Some(symbol.clone()));
+                    self.barriers.push(PolicyReason { library, symbol, ..self.reason("blacklist", demands) });
+                }
+            }
+        }
+    }
+
+    fn judge_libraries(&mut self, demands: &Demands, role: Role) {
+        let mut seen = BTreeSet::new();
+        let versioned = demands.versions.iter().map(|version| &version.library);
+        for name in demands.needed.iter().chain(versioned) {
+            if is_dynamic_linker(name) || self.policy.allowed.contains(name) || !seen.insert(name) {
+                continue;
+            }
+            let library = Some(name.clone());
+            if is_libpython(name) {
+                if role == Role::Library {
+                    self.libpython.push(PolicyReason { library, ..self.reason("libpython", demands) });
+                }
+                continue;
+            }
+            let reason = PolicyReason { library, ..self.reason("library", demands) };
+            // The C library of another family can't be brought along: maturin leaves "libc.*" out of every bundle.
+            if name.starts_with("libc.") { self.barriers.push(reason) } else { self.to_bundle.push(reason) }
+        }
+    }
+
+    /// Counts what an external library `name` needs beyond the policy. Only versions of allowed libraries count: the others
+    /// lie in the bundle.
+    pub fn count_external(&mut self, name: &str, demands: &Demands) {
+        for demand in too_new(&self.policy, demands, Scope::Artifact) {
+            let rows = version_reasons(&self.policy, demands, demand, Some(name), "external_symbol_version");
+            self.externals.extend(rows);
+        }
+    }
+
+    /// Whether an external library with `demands` can do with the policy's symbol versions.
+    #[must_use]
+    pub fn suits_external(&self, demands: &Demands) -> bool {
+        self.policy.versions.is_some() && too_new(&self.policy, demands, Scope::Artifact).is_empty()
+    }
+
+    /// The report's rows: what rules the tag out, or one row that it holds.
+    #[must_use]
+    pub fn rows(&self) -> Vec<PolicyReason> {
+        let all = [&self.barriers, &self.to_bundle, &self.libpython, &self.externals];
+        let rows: Vec<PolicyReason> = all.into_iter().flatten().cloned().collect();
+        if !rows.is_empty() {
+            return rows;
+        }
+        vec![reason(&self.policy.name, None, None)]
+    }
+}
+
+/// A row on `tag`: without a rule, that it holds.
+pub(super) fn reason(tag: &str, rule: Option<&str>, demands: Option<&Demands>) -> PolicyReason {
+    PolicyReason {
+        tag: tag.to_string(),
+        ok: rule.is_none(),
+        rule: rule.map(str::to_string),
+        library: None,
+        symbol: None,
+        version: None,
+        file: demands.map(|demands| demands.file.clone()),
+    }
+}
+
+/// Whose symbol versions are judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Scope {
+    /// The artifact's: a namespace that the policy does not know is too new.
+    Artifact,
+    /// Every library's, known namespaces only: auditwheel's "symbol tag".
+    KnownNamespaces,
+}
+
+/// The versions that `policy` does not allow.
+pub(super) fn too_new<'a>(policy: &Policy, demands: &'a Demands, scope: Scope) -> Vec<&'a VersionDemand> {
+    let Some(allowed) = policy.versions.as_ref().filter(|allowed| !allowed.is_empty()) else { return Vec::new() };
+    let judged = |demand: &&VersionDemand| {
+        let known_library = scope == Scope::KnownNamespaces || policy.allowed.contains(&demand.library);
+        let Some((namespace, version)) = demand.parts() else { return false };
+        if is_dynamic_linker(&demand.library) || !known_library {
+            return false;
+        }
+        match allowed.get(namespace) {
+            Some(versions) => !versions.contains(version),
+            None => scope == Scope::Artifact,
+        }
+    };
+    demands.versions.iter().filter(judged).collect()
+}
+
+/// A row for every symbol of `demand`, or one without a symbol. `library` stands in for the library that has the symbol.
+fn version_reasons<'a>(
+    policy: &'a Policy,
+    demands: &'a Demands,
+    demand: &'a VersionDemand,
+    library: Option<&'a str>,
+    rule: &'a str,
+) -> impl Iterator<Item = PolicyReason> + 'a {
+    let symbols = demand.symbols.iter().map(Some).chain(demand.symbols.is_empty().then_some(None));
+    symbols.map(move |symbol| PolicyReason {
+        library: Some(library.unwrap_or(&demand.library).to_string()),
+        symbol: symbol.cloned(),
+        version: Some(demand.version.clone()),
+        ..reason(&policy.name, Some(rule), Some(demands))
+    })
+}

@@ -1,0 +1,13 @@
+//! Mach-O, thin or universal: headers, load commands, segments and exported names (`mach-o/loader.h`, `mach-o/fat.h`).
+
+mod commands;
+mod exports;
+mod segments;
+mod universal;
+mod view;
+
+pub use commands::{Command, Image, command_name, kind};
+pub use exports::exported_with_prefixes;
+pub use segments::{Section, Segment, segments};
+pub use universal::{Place, could_be_universal, places};
+pub use view::read;

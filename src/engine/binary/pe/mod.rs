@@ -1,0 +1,11 @@
+//! PE32 and PE32+: headers, section table, imports, delay-load imports and exports (Microsoft, "PE Format").
+
+mod exports;
+mod headers;
+mod imports;
+mod view;
+
+pub use exports::{exported_with_prefixes, own_name};
+pub use headers::{DIRECTORY_NAMES, Directory, Headers, Section, directory};
+pub use imports::{ImportTable, imports};
+pub use view::read;

@@ -1,0 +1,215 @@
+//! What an edit starts from: the file's tables, its dynamic strings, and the records that name a needed library again.
+//!
+//! Everything is found through program headers and the dynamic section; section headers are only kept in step.
+
+use crate::engine::binary::Name;
+use crate::engine::binary::elf::{Section, Segment, Tables};
+use crate::engine::file::ReadAt;
+use crate::engine::repair::EditRefusal;
+use crate::engine::{Error, Result};
+use goblin::elf::dynamic::{DT_STRSZ, DT_STRTAB, DT_VERNEED, DT_VERNEEDNUM};
+use goblin::elf::header::ET_REL;
+use goblin::elf::program_header::PT_LOAD;
+use goblin::elf::section_header::{SHF_ALLOC, SHT_DYNAMIC, SHT_NOBITS, SHT_STRTAB};
+
+/// A larger dynamic string table is taken as damage.
+const MOST_STRINGS: u64 = 1 << 30;
+/// More version records than this are taken as damage.
+const MOST_RECORDS: u64 = 65_536;
+/// A larger table of section names is not read; the names are for people only.
+const MOST_NAMES: u64 = 1 << 20;
+/// `e_phnum` of a file whose program headers are counted elsewhere (gABI).
+const PN_XNUM: u16 = 0xffff;
+
+/// Why planning ends early.
+#[derive(Debug)]
+pub(super) enum Stop {
+    /// The file can't be read.
+    Error(Error),
+    /// The edit can't be made.
+    Refusal(EditRefusal),
+}
+
+impl From<Error> for Stop {
+    fn from(error: Error) -> Self {
+        Self::Error(error)
+    }
+}
+
+/// A refusal in which room is not what is missing.
+pub(super) fn refuse(reason: impl Into<String>, way_out: impl Into<String>) -> Stop {
+    Stop::Refusal(EditRefusal { reason: reason.into(), way_out: way_out.into(), need: None, room: None })
+}
+
+/// A record of `.gnu.version_r` that names a library.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct VersionFile {
+    /// Where its `vn_file` stands in the file.
+    pub offset: u64,
+    /// The library that it names.
+    pub library: Name,
+}
+
+/// What one edit has to know of its file.
+#[derive(Debug)]
+pub(super) struct Facts {
+    /// Header, segments, sections, dynamic entries.
+    pub tables: Tables,
+    /// The file's size in bytes.
+    pub size: u64,
+    /// The bytes of the dynamic string table.
+    pub strings: Vec<u8>,
+    /// Where the string table stands in the file.
+    pub strings_offset: u64,
+    /// Its virtual address (`DT_STRTAB`).
+    pub strings_address: u64,
+    /// Where the dynamic section stands in the file, and its length in bytes.
+    pub dynamic: (u64, u64),
+    /// Its virtual address (`PT_DYNAMIC`).
+    pub dynamic_address: u64,
+    /// The records of `.gnu.version_r`, in the file's order.
+    pub versions: Vec<VersionFile>,
+    names: Vec<u8>,
+}
+
+impl Facts {
+    /// Reads them from `source`.
+    pub fn read(source: &dyn ReadAt) -> Result<Self, Stop> {
+        let tables = Tables::read(source)?;
+        if tables.header.e_type == ET_REL {
+            return Err(refuse("it is an object file, which no loader reads", "edit the file that is linked from it"));
+        }
+        if tables.header.e_phnum == PN_XNUM {
+            return Err(refuse("it has more than 65,534 program headers", "link it with fewer segments"));
+        }
+        let segment = tables.segments.iter().find(|segment| segment.p_type == goblin::elf::program_header::PT_DYNAMIC);
+        let (Some(dynamic), Some(segment)) = (tables.dynamic_range, segment) else {
+            return Err(refuse(
+                "it has no dynamic section, so that it neither needs libraries nor searches for any",
+                "leave it as it is",
+            ));
+        };
+        let dynamic_address = segment.p_vaddr;
+        let (Some(strings_address), Some(length)) = (tables.dynamic_value(DT_STRTAB), tables.dynamic_value(DT_STRSZ))
+        else {
+            return Err(refuse("its dynamic section names no string table", "link it again"));
+        };
+        let strings_offset = match tables.file_offset(strings_address) {
+            Some((offset, rest)) if length <= rest && length <= MOST_STRINGS => offset,
+            _ => {
+                return Err(Error::malformed(
+                    source.path(),
+                    dynamic.0,
+                    format!(
+                        "DT_STRTAB and DT_STRSZ inside of one loaded segment, found {strings_address:#x}, {length}"
+                    ),
+                )
+                .into());
+            }
+        };
+        let strings = source.bytes(strings_offset, length)?;
+        let mut facts = Self {
+            size: source.size(),
+            strings,
+            strings_offset,
+            strings_address,
+            dynamic,
+            dynamic_address,
+            versions: Vec::new(),
+            names: Vec::new(),
+            tables,
+        };
+        facts.versions = facts.read_versions(source)?;
+        if let Some(table) = facts.tables.sections.get(usize::from(facts.tables.header.e_shstrndx))
+            && table.sh_type == SHT_STRTAB
+            && table.sh_size <= MOST_NAMES
+        {
+            // Names are only for people: a damaged table of them keeps nothing from being edited.
+            facts.names = source.bytes(table.sh_offset, table.sh_size).unwrap_or_default();
+        }
+        Ok(facts)
+    }
+
+    /// The string at `index` of the dynamic string table.
+    pub fn string(&self, source: &dyn ReadAt, index: u64) -> Result<Name> {
+        let rest = usize::try_from(index).ok().and_then(|index| self.strings.get(index..));
+        let found = rest.and_then(|rest| rest.get(..rest.iter().position(|byte| *byte == 0)?));
+        found.map(Name::new).ok_or_else(|| {
+            Error::malformed(source.path(), self.strings_offset, format!("a string at {index:#x} of .dynstr"))
+        })
+    }
+
+    /// The name of section `index`; its number where the file has no name for it.
+    pub fn section_name(&self, index: usize) -> String {
+        let start = self.tables.sections.get(index).map(|section| section.sh_name);
+        let rest = start.and_then(|start| self.names.get(start..));
+        match rest.and_then(|rest| rest.get(..rest.iter().position(|byte| *byte == 0)?)) {
+            Some(name) if !name.is_empty() => String::from_utf8_lossy(name).into_owned(),
+            _ => format!("section {index}"),
+        }
+    }
+
+    /// The loaded segments.
+    pub fn loads(&self) -> impl Iterator<Item = &Segment> {
+        self.tables.segments.iter().filter(|segment| segment.p_type == PT_LOAD)
+    }
+
+    /// The number of the section header of the dynamic string table.
+    pub fn strings_section(&self) -> Option<usize> {
+        self.tables.sections.iter().position(|section| {
+            section.sh_type == SHT_STRTAB
+                && section.sh_flags & u64::from(SHF_ALLOC) != 0
+                && section.sh_addr == self.strings_address
+        })
+    }
+
+    /// The number of the section header of the dynamic section.
+    pub fn dynamic_section(&self) -> Option<usize> {
+        self.tables.sections.iter().position(|section| section.sh_type == SHT_DYNAMIC)
+    }
+
+    /// The size of a program header in bytes.
+    pub fn header_entry(&self) -> u64 {
+        u64::from(self.tables.header.e_phentsize)
+    }
+
+    /// The size of a dynamic entry in bytes.
+    pub fn dynamic_entry(&self) -> u64 {
+        if self.tables.is_64 { 16 } else { 8 }
+    }
+
+    fn read_versions(&self, source: &dyn ReadAt) -> Result<Vec<VersionFile>> {
+        let Some(address) = self.tables.dynamic_value(DT_VERNEED) else { return Ok(Vec::new()) };
+        let count = self.tables.dynamic_value(DT_VERNEEDNUM).unwrap_or(0).min(MOST_RECORDS);
+        let Some((mut at, _)) = self.tables.file_offset(address) else {
+            return Err(Error::malformed(
+                source.path(),
+                self.dynamic.0,
+                format!("DT_VERNEED inside of a loaded segment, found {address:#x}"),
+            ));
+        };
+        let mut records = Vec::new();
+        for _ in 0..count {
+            // Elf_Verneed: vn_version, vn_cnt, vn_file, vn_aux, vn_next (Linux Standard Base).
+            let record = source.bytes(at, 16)?;
+            let library = self.string(source, u64::from(self.word(&record, 4)))?;
+            records.push(VersionFile { offset: at + 4, library });
+            match self.word(&record, 12) {
+                0 => break,
+                next => at = at.saturating_add(u64::from(next)),
+            }
+        }
+        Ok(records)
+    }
+
+    fn word(&self, bytes: &[u8], at: usize) -> u32 {
+        let four = bytes.get(at..at + 4).and_then(|four| <[u8; 4]>::try_from(four).ok()).unwrap_or_default();
+        if self.tables.is_big { u32::from_be_bytes(four) } else { u32::from_le_bytes(four) }
+    }
+}
+
+/// Where the bytes of `section` stand in the file; `None` when it has none.
+pub(super) fn extent(section: &Section) -> Option<(u64, u64)> {
+    let end = section.sh_offset.checked_add(section.sh_size)?;
+    (section.sh_type != SHT_NOBITS && section.sh_type != 0 && section.sh_size > 0).then_some((section.sh_offset, end))
+}

@@ -1,0 +1,261 @@
+//! The new or grown segment of an edit: which pieces go into it, in which order, and to which addresses.
+//!
+//! Within a segment `strip` writes sections in the order of their headers, so the pieces are put in that order too.
+
+use super::facts::{Facts, Stop, extent, refuse};
+use super::room::{HeaderRoom, Own, file_range, header_room, meets, own_segment};
+use crate::engine::binary::elf::Segment;
+use goblin::elf::header::{EM_386, EM_ARM, EM_RISCV, EM_X86_64, ET_DYN};
+use goblin::elf::program_header::PT_INTERP;
+
+/// Free `DT_NULL` entries that a moved dynamic section is given, so that the next edit finds room.
+const SPARE: u64 = 3;
+
+/// What a piece of the segment holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Content {
+    /// The program header table.
+    Headers,
+    /// A run of sections as they were, from this file offset and address.
+    Copy { offset: u64, address: u64 },
+    /// The dynamic string table.
+    Strings,
+    /// The dynamic section.
+    Dynamic,
+}
+
+/// One piece of the segment, at its new place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Piece {
+    /// What it holds.
+    pub content: Content,
+    /// Its file offset.
+    pub offset: u64,
+    /// Its virtual address.
+    pub address: u64,
+    /// Its length in bytes.
+    pub length: u64,
+    align: u64,
+    order: usize,
+}
+
+/// The segment and what is in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Layout {
+    /// The grown segment's number; `None` for a new one.
+    pub grown: Option<usize>,
+    /// Where a new segment's program header comes from; `None` for a grown segment.
+    pub header: Option<HeaderRoom>,
+    /// The pieces, in the order of their places.
+    pub pieces: Vec<Piece>,
+    /// Where the segment begins in the file.
+    pub offset: u64,
+    /// Its virtual address.
+    pub address: u64,
+    /// Where it ends in the file.
+    pub end: u64,
+    /// Its alignment.
+    pub align: u64,
+}
+
+/// What must go into the segment.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Demand {
+    /// The new string table's length in bytes, if it moves.
+    pub strings: Option<u64>,
+    /// The number of dynamic entries without `DT_NULL`, if the dynamic section moves.
+    pub dynamic: Option<u64>,
+    /// The new string table's length, whether it must move or not.
+    pub strings_size: u64,
+}
+
+impl Layout {
+    /// The layout for `demand`.
+    pub fn of(facts: &Facts, demand: Demand) -> Result<Self, Stop> {
+        match own_segment(facts) {
+            Some(own) => Self::grow(facts, own, demand),
+            None => Self::append(facts, demand),
+        }
+    }
+
+    /// The piece that holds `content`'s kind.
+    pub fn piece(&self, content: Content) -> Option<&Piece> {
+        self.pieces.iter().find(|piece| piece.content == content)
+    }
+
+    /// The new address of what stood at `address`, if it moves along.
+    pub fn moved_address(&self, address: u64) -> Option<u64> {
+        self.pieces.iter().find_map(|piece| match piece.content {
+            Content::Copy { address: old, .. } if (old..old + piece.length).contains(&address) => {
+                Some(piece.address + (address - old))
+            }
+            _ => None,
+        })
+    }
+
+    /// The new file offset of what stood at `offset`, if it moves along.
+    pub fn moved_offset(&self, offset: u64) -> Option<u64> {
+        self.pieces.iter().find_map(|piece| match piece.content {
+            Content::Copy { offset: old, .. } if (old..old + piece.length).contains(&offset) => {
+                Some(piece.offset + (offset - old))
+            }
+            _ => None,
+        })
+    }
+
+    fn grow(facts: &Facts, own: Own, demand: Demand) -> Result<Self, Stop> {
+        let Some(segment) = facts.tables.segments.get(own.segment) else { return Self::append(facts, demand) };
+        let strings = facts.strings_section().unwrap_or_default();
+        let dynamic = facts.dynamic_section();
+        let range = file_range(segment);
+        let inside = |number: &usize| {
+            facts.tables.sections.get(*number).and_then(extent).is_some_and(|extent| meets(extent, range))
+        };
+        let later: Vec<usize> = (strings + 1..facts.tables.sections.len()).filter(inside).collect();
+        let mut pieces =
+            copies(facts, &later.iter().copied().filter(|number| Some(*number) != dynamic).collect::<Vec<_>>());
+        pieces.push(strings_piece(facts, demand.strings_size));
+        if demand.dynamic.is_some() || dynamic.is_some_and(|dynamic| later.contains(&dynamic)) {
+            pieces.push(dynamic_piece(facts, demand.dynamic.unwrap_or(facts.tables.dynamic.len() as u64)));
+        }
+        let mut layout = Self {
+            grown: Some(own.segment),
+            header: None,
+            pieces,
+            offset: segment.p_offset,
+            address: segment.p_vaddr,
+            end: own.from,
+            align: segment.p_align,
+        };
+        layout.place()?;
+        layout.check(facts)
+    }
+
+    fn append(facts: &Facts, demand: Demand) -> Result<Self, Stop> {
+        let room = header_room(facts);
+        let mut pieces = Vec::new();
+        if room == HeaderRoom::Moved {
+            let length = (facts.tables.segments.len() as u64 + 1) * facts.header_entry();
+            pieces.push(Piece { content: Content::Headers, offset: 0, address: 0, length, align: 8, order: 0 });
+        }
+        let mut strings = demand.strings;
+        if let HeaderRoom::Behind(sections) = &room {
+            // The string table stands in the way itself: then it moves as a whole, not as a copy.
+            let own = facts.strings_section();
+            if own.is_some_and(|own| sections.contains(&own)) {
+                strings = Some(demand.strings_size);
+            }
+            let others: Vec<usize> = sections.iter().copied().filter(|number| Some(*number) != own).collect();
+            pieces.extend(copies(facts, &others));
+        }
+        pieces.extend(strings.map(|length| strings_piece(facts, length)));
+        pieces.extend(demand.dynamic.map(|count| dynamic_piece(facts, count)));
+        let align = facts.loads().map(|load| load.p_align).fold(page_size(facts), u64::max);
+        let too_high = || refuse("its segments reach the end of the address space", "link it at a lower address");
+        let top = facts.loads().try_fold(0_u64, |top, load| Some(top.max(load.p_vaddr.checked_add(load.p_memsz)?)));
+        let top = top.and_then(|top| round_up(top, align)).ok_or_else(too_high)?;
+        let offset = match first_load(facts).filter(|_| room == HeaderRoom::Moved && is_program(facts)) {
+            // Kernels before 5.18 take the headers' address to be that of the first segment plus their offset.
+            Some(first) => {
+                let distance = top.saturating_sub(first.p_vaddr.saturating_sub(first.p_offset));
+                round_up(facts.size, align).ok_or_else(too_high)?.max(distance)
+            }
+            None => round_up(facts.size, 64).ok_or_else(too_high)?,
+        };
+        let address = match first_load(facts).filter(|_| room == HeaderRoom::Moved && is_program(facts)) {
+            Some(first) => first.p_vaddr.saturating_sub(first.p_offset).checked_add(offset),
+            None => top.checked_add(offset % align),
+        };
+        let address = address.ok_or_else(too_high)?;
+        let mut layout = Self { grown: None, header: Some(room), pieces, offset, address, end: offset, align };
+        layout.place()?;
+        layout.check(facts)
+    }
+
+    /// Gives every piece its place, from `end` on.
+    fn place(&mut self) -> Result<(), Stop> {
+        self.pieces.sort_by_key(|piece| piece.order);
+        let too_high = || refuse("its segments reach the end of the address space", "link it at a lower address");
+        let mut at = self.end;
+        for piece in &mut self.pieces {
+            let address = self.address.checked_add(at - self.offset).ok_or_else(too_high)?;
+            let wanted = match piece.content {
+                Content::Copy { address, .. } => address % piece.align,
+                _ => 0,
+            };
+            let gap = (wanted + piece.align - address % piece.align) % piece.align;
+            piece.offset = at.checked_add(gap).ok_or_else(too_high)?;
+            piece.address = address.checked_add(gap).ok_or_else(too_high)?;
+            at = piece.offset.checked_add(piece.length).ok_or_else(too_high)?;
+        }
+        self.end = at;
+        Ok(())
+    }
+
+    fn check(self, facts: &Facts) -> Result<Self, Stop> {
+        let end = self.address.checked_add(self.end - self.offset);
+        let limit = if facts.tables.is_64 { i64::MAX as u64 } else { u64::from(u32::MAX) };
+        if end.is_none_or(|end| end > limit) || (!facts.tables.is_64 && self.end > limit) {
+            return Err(refuse("its segments reach the end of the address space", "link it at a lower address"));
+        }
+        Ok(self)
+    }
+}
+
+/// One piece for each run of sections that follow each other in the file and in the table.
+fn copies(facts: &Facts, sections: &[usize]) -> Vec<Piece> {
+    let mut pieces: Vec<Piece> = Vec::new();
+    let mut last = None;
+    for &number in sections {
+        let Some(section) = facts.tables.sections.get(number) else { continue };
+        let Some((start, end)) = extent(section) else { continue };
+        let align = section.sh_addralign.clamp(1, 4096).next_power_of_two();
+        if let Some(piece) = pieces.last_mut()
+            && let Content::Copy { offset, address } = piece.content
+            && last == number.checked_sub(1)
+            && start >= offset + piece.length
+            && section.sh_addr.wrapping_sub(address) == start - offset
+        {
+            piece.length = end - offset;
+            piece.align = piece.align.max(align);
+        } else {
+            let content = Content::Copy { offset: start, address: section.sh_addr };
+            pieces.push(Piece { content, offset: 0, address: 0, length: end - start, align, order: number });
+        }
+        last = Some(number);
+    }
+    pieces
+}
+
+fn strings_piece(facts: &Facts, length: u64) -> Piece {
+    let order = facts.strings_section().unwrap_or(usize::MAX - 1);
+    Piece { content: Content::Strings, offset: 0, address: 0, length, align: 8, order }
+}
+
+fn dynamic_piece(facts: &Facts, count: u64) -> Piece {
+    let entry = facts.dynamic_entry();
+    let room = facts.dynamic.1 / entry;
+    let entries = if count < room { room } else { count + 1 + SPARE };
+    let order = facts.dynamic_section().unwrap_or(usize::MAX);
+    Piece { content: Content::Dynamic, offset: 0, address: 0, length: entries * entry, align: entry, order }
+}
+
+fn first_load(facts: &Facts) -> Option<&Segment> {
+    facts.loads().next()
+}
+
+fn is_program(facts: &Facts) -> bool {
+    facts.tables.header.e_type != ET_DYN || facts.tables.segments.iter().any(|segment| segment.p_type == PT_INTERP)
+}
+
+/// The largest page of the machine, as its linkers assume it.
+fn page_size(facts: &Facts) -> u64 {
+    match facts.tables.header.e_machine {
+        EM_X86_64 | EM_386 | EM_ARM | EM_RISCV => 0x1000,
+        _ => 0x1_0000,
+    }
+}
+
+fn round_up(value: u64, align: u64) -> Option<u64> {
+    value.checked_next_multiple_of(align.max(1))
+}

@@ -1,0 +1,52 @@
+//! The built-in editor of ELF files: SONAME, RPATH and NEEDED, all of one edit at once, nothing else moved.
+//!
+//! It reads the tables, never the whole file, and writes only what changes. Strings and dynamic entries that fit where
+//! they are stay there; else one segment is appended, and the next edits grow that one.
+
+mod apply;
+mod changes;
+mod encode;
+mod facts;
+mod layout;
+mod plan;
+mod room;
+mod segment;
+mod strings;
+mod symbols;
+mod tally;
+
+use super::{EditPlan, EditRefusal, EditRequest, Editor};
+use crate::engine::file::ReadAt;
+use crate::engine::{Context, Result};
+use facts::{Facts, Stop};
+use std::path::Path;
+use tally::Tally;
+
+/// The built-in editor.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Builtin;
+
+impl Editor for Builtin {
+    fn name(&self) -> &'static str {
+        "builtin"
+    }
+
+    fn plan(&self, source: &dyn ReadAt, requests: &[EditRequest]) -> Result<Result<EditPlan, EditRefusal>> {
+        let tally = Tally::of(source);
+        let planned = Facts::read(&tally).and_then(|facts| plan::plan(&tally, &facts, requests));
+        match planned {
+            Ok(mut plan) => {
+                // Applying plans once more to compare, and reads the result: the same tables, and what was written.
+                let once = tally.bytes_read();
+                plan.reads = if plan.is_empty() { 0 } else { once.saturating_mul(2).saturating_add(plan.writes) };
+                Ok(Ok(plan))
+            }
+            Err(Stop::Refusal(refusal)) => Ok(Err(refusal)),
+            Err(Stop::Error(error)) => Err(error),
+        }
+    }
+
+    fn apply(&self, path: &Path, plan: &EditPlan, context: &Context) -> Result<()> {
+        apply::apply(self, path, plan, context)
+    }
+}

@@ -1,0 +1,143 @@
+//! Verification: every edit is read again, and the bundle is resolved as a loader would on a machine that has nothing of the
+//! build.
+//!
+//! The bundle is laid out in a scratch folder by hard links, which nobody edits and which are gone afterwards.
+
+use super::{EditRequest, Repair, describe_request};
+use crate::engine::binary::{self, Name, RunPathTag, Slice};
+use crate::engine::deps::{Loader, LoaderInputs, Placed};
+use crate::engine::file::Windows;
+use crate::engine::project::Artifact;
+use crate::engine::{Context, Error, Result};
+use std::path::{Path, PathBuf};
+
+/// What is verified.
+#[derive(Debug, Clone, Copy)]
+pub struct Verification<'a> {
+    /// The artifact.
+    pub artifact: &'a Artifact,
+    /// What was to be done to it.
+    pub repair: &'a Repair,
+    /// Its staged file, edited or not.
+    pub staged: &'a Path,
+    /// The grafted libraries' paths, in the order of the repair's grafts.
+    pub grafted: &'a [PathBuf],
+    /// An empty place on staging's filesystem.
+    pub scratch: &'a Path,
+}
+
+impl Verification<'_> {
+    /// What is not as it should be, a sentence each; empty when all is well.
+    ///
+    /// # Errors
+    /// When a file can't be read or the scratch folder can't be made.
+    pub fn problems(&self, inputs: &LoaderInputs, context: &Context) -> Result<Vec<String>> {
+        let mut problems = Vec::new();
+        if let Some(plan) = &self.repair.artifact_edit {
+            unfulfilled(self.staged, &plan.requests, &mut problems)?;
+        }
+        for (graft, path) in self.repair.grafts.iter().zip(self.grafted) {
+            unfulfilled(path, &graft.edit.requests, &mut problems)?;
+        }
+        if !self.repair.grafts.is_empty() {
+            let resolved = self.lay_out().and_then(|root| self.resolve(&root, inputs, context, &mut problems));
+            let removed = std::fs::remove_dir_all(self.scratch).map_err(Error::io("remove", self.scratch));
+            resolved.and(removed)?;
+        }
+        Ok(problems)
+    }
+
+    /// Lays the bundle out; the artifact's path in it.
+    fn lay_out(&self) -> Result<PathBuf> {
+        let names = &self.artifact.names;
+        let directory = self.scratch.join(&names.artifact_dir);
+        let root = directory.join(&names.file_name);
+        link(self.staged, &root)?;
+        for (graft, path) in self.repair.grafts.iter().zip(self.grafted) {
+            link(path, &self.scratch.join(&names.libs_dir).join(&graft.name))?;
+        }
+        Ok(root)
+    }
+
+    fn resolve(&self, root: &Path, inputs: &LoaderInputs, context: &Context, problems: &mut Vec<String>) -> Result<()> {
+        // What only the build machine has must not help.
+        let inputs = LoaderInputs {
+            ld_library_path: None,
+            ld_preload: None,
+            linked_paths: Vec::new(),
+            extra_paths: Vec::new(),
+            ..inputs.clone()
+        };
+        let graph = Loader::default().resolve(&Placed::in_place(root), 0, &inputs, context)?;
+        for graft in &self.repair.grafts {
+            for edge in graph.edges.iter().filter(|edge| edge.needed.to_text() == graft.name) {
+                let (Some(from), Some(to)) = (graph.nodes.get(edge.from), graph.nodes.get(edge.to)) else { continue };
+                match &to.path {
+                    Some(path) if path.starts_with(self.scratch) => {}
+                    Some(path) => problems.push(format!(
+                        "{} needs {}, and finds {} before the one in the bundle",
+                        from.name,
+                        graft.name,
+                        path.display()
+                    )),
+                    None => problems.push(format!(
+                        "{} needs {}, and would not find it in the bundle ({} places tried)",
+                        from.name,
+                        graft.name,
+                        edge.candidates.len()
+                    )),
+                }
+            }
+            let old = graph.edges.iter().find(|edge| edge.needed.to_text() == graft.needed_as);
+            if let Some(from) = old.and_then(|edge| graph.nodes.get(edge.from)) {
+                let inside = from.path.as_ref().is_some_and(|path| path.starts_with(self.scratch));
+                if inside {
+                    problems.push(format!("{} still needs {} under its old name", from.name, graft.needed_as));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn link(from: &Path, to: &Path) -> Result<()> {
+    if let Some(directory) = to.parent() {
+        std::fs::create_dir_all(directory).map_err(Error::io("create", directory))?;
+    }
+    match std::fs::hard_link(from, to) {
+        Ok(()) => Ok(()),
+        // A filesystem without hard links: the loader follows symbolic ones just as well.
+        Err(_) => std::os::unix::fs::symlink(from, to).map_err(Error::io("link", to)),
+    }
+}
+
+fn unfulfilled(path: &Path, requests: &[EditRequest], problems: &mut Vec<String>) -> Result<()> {
+    if requests.is_empty() {
+        return Ok(());
+    }
+    let source = Windows::open(path)?;
+    let binary = binary::read(&source)?;
+    for request in requests {
+        if !binary.slices.iter().all(|slice| fulfilled(slice, request)) {
+            problems.push(format!("{}: the edit is not there: {}", path.display(), describe_request(request)));
+        }
+    }
+    Ok(())
+}
+
+/// Whether `slice` has what `request` asks for.
+fn fulfilled(slice: &Slice, request: &EditRequest) -> bool {
+    match request {
+        EditRequest::SetSoname(name) => slice.soname.as_ref() == Some(name),
+        EditRequest::RemoveRunPaths => slice.run_paths.is_empty(),
+        EditRequest::SetRpath(text) => match slice.run_paths.as_slice() {
+            [only] => only.tag == RunPathTag::Rpath && only.text == *text,
+            _ => false,
+        },
+        EditRequest::ReplaceNeeded { from, to } => {
+            let has = |name: &Name| slice.needed.iter().any(|needed| needed.name == *name);
+            let versions = slice.elf.as_ref().map(|elf| elf.version_needs.as_slice()).unwrap_or_default();
+            has(to) && !has(from) && !versions.iter().any(|need| need.library == *from)
+        }
+    }
+}

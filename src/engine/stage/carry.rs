@@ -1,0 +1,196 @@
+//! A session's hands at work: a step's effects journaled, carried out and held against the model; or taken back.
+
+use super::apply::{EditUndo, Hands, KernelRefusal, Obstacle, TakenBack, identity_before};
+use super::effect::{Action, Effect};
+use super::journal::{Journal, Record, VERSION};
+use super::lock::CargoLocks;
+use super::model::Content;
+use super::session::{Moment, Session, TakenEffect};
+use crate::engine::file::Identity;
+use crate::engine::report::plan::Step;
+use crate::engine::{Context, Error, Result};
+use std::path::{Path, PathBuf};
+
+impl Session {
+    /// Journals `effects` as one step and carries them out. When one can't be carried out, those before it are taken back.
+    pub(super) fn carry_out(
+        &mut self,
+        step: Option<Step>,
+        effects: &[Effect],
+        context: &Context,
+    ) -> Result<Result<Vec<TakenEffect>, KernelRefusal>> {
+        let number = self.last_number + 1;
+        self.last_number = number;
+        if effects.is_empty() {
+            return Ok(Ok(Vec::new()));
+        }
+        let directories = self.cargo_directories();
+        let _locks = CargoLocks::take(&directories, context)?;
+        let mut actions = Vec::new();
+        let mut fresh = std::collections::BTreeSet::new();
+        for effect in effects {
+            // What an earlier effect of the step makes can't be looked at yet.
+            let path = effect.action.path();
+            let known = if fresh.contains(path) { None } else { identity_before(&effect.action)? };
+            actions.push((effect.action.clone(), known));
+            fresh.extend(effect.action.to().map(Path::to_path_buf));
+            fresh.insert(path.to_path_buf());
+        }
+        let mut journal = self.open_journal(&directories)?;
+        journal.write(&Record::Step { number, step, actions: actions.clone() })?;
+        journal.sync()?;
+        let result = self.carry_out_journaled(number, effects, &actions, &mut journal, context);
+        self.journal = Some(journal);
+        result
+    }
+
+    fn carry_out_journaled(
+        &mut self,
+        number: u64,
+        effects: &[Effect],
+        actions: &[(Action, Option<Identity>)],
+        journal: &mut Journal,
+        context: &Context,
+    ) -> Result<Result<Vec<TakenEffect>, KernelRefusal>> {
+        let mut taken: Vec<TakenEffect> = Vec::new();
+        let mut obstacle = None;
+        for (at, (effect, (_, planned))) in effects.iter().zip(actions).enumerate() {
+            // An action on what this very step made is undone by what is there when it begins.
+            let before = match planned {
+                Some(identity) => Some(*identity),
+                None => identity_before(&effect.action)?,
+            };
+            if planned.is_none() && before.is_some() {
+                journal.write(&Record::Before { step: number, action: at, identity: before })?;
+            }
+            self.tell(Moment::Next, &effect.action);
+            journal.write(&Record::Begin { step: number, action: at })?;
+            self.tell(Moment::Begun, &effect.action);
+            let hands = Hands { places: &self.places, editor: &*self.options.editor, context };
+            let done = hands.apply(&effect.action, planned.as_ref());
+            taken.push(TakenEffect { effect: effect.clone(), before, step: number, action: at });
+            if let Err(found) = done {
+                obstacle = Some(found);
+                break;
+            }
+            self.tell(Moment::CarriedOut, &effect.action);
+            journal.write(&Record::Done { step: number, action: at })?;
+            self.tell(Moment::Done, &effect.action);
+            let agreed = self.world.model.fold(&effect.action).and_then(|()| self.world.model.check(&effect.action));
+            if let Err(error) = agreed {
+                obstacle = Some(Obstacle::Failed(error));
+                break;
+            }
+        }
+        let Some(obstacle) = obstacle else { return Ok(Ok(taken)) };
+        // Taking back must not be cut short by the cancellation that may have brought us here.
+        self.take_back(&taken, EditUndo::Clone, journal, &Context::new())?;
+        match obstacle {
+            Obstacle::Kernel(refusal) => Ok(Err(refusal)),
+            Obstacle::Failed(error) => Err(error),
+        }
+    }
+
+    pub(super) fn take_back(
+        &mut self,
+        taken: &[TakenEffect],
+        edits: EditUndo,
+        journal: &mut Journal,
+        context: &Context,
+    ) -> Result<()> {
+        for done in taken.iter().rev() {
+            let hands = Hands { places: &self.places, editor: &*self.options.editor, context };
+            match hands.take_back(&done.effect.action, done.before.as_ref(), edits)? {
+                TakenBack::KeptAside(kept) => {
+                    let path = done.effect.action.path().display();
+                    let text = format!("{path} holds a newer file (WW026); ours is kept as {}", kept.display());
+                    self.say(done.effect.artifact, true, text);
+                }
+                TakenBack::Done | TakenBack::Nothing => {}
+            }
+            journal.write(&Record::Undone { step: done.step, action: done.action })?;
+        }
+        for done in taken {
+            self.look_again(&done.effect)?;
+        }
+        Ok(())
+    }
+
+    /// Brings the model in line with the disk for the names that `effect` touched.
+    fn look_again(&mut self, effect: &Effect) -> Result<()> {
+        let mut paths = vec![effect.action.path().to_path_buf()];
+        paths.extend(effect.action.to().map(Path::to_path_buf));
+        if let Action::Unlink { trash, .. } = &effect.action {
+            paths.push(trash.clone());
+        }
+        for path in paths {
+            let content = self.content_at(&path, effect);
+            self.world.model.forget(&path);
+            if self.places.in_staging(&path) || self.project.artifacts.iter().any(|artifact| artifact.path == path) {
+                self.world.model.look(&path, content)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn content_at(&self, path: &Path, effect: &Effect) -> Content {
+        if let Some(artifact) = self.project.artifacts.iter().find(|artifact| artifact.path == path) {
+            return Content::Output(artifact.id);
+        }
+        let staged = self.project.artifacts.iter().find(|artifact| self.places.staged(artifact) == path);
+        if let Some(artifact) = staged {
+            let clean = self.slots.get(artifact.id.0).and_then(|slot| slot.clean);
+            let now = Identity::of(path).ok().flatten();
+            return match (clean, now) {
+                (Some(clean), Some(now)) if now.same_inode(&clean) => Content::Output(artifact.id),
+                _ => Content::Copy(artifact.id),
+            };
+        }
+        match &effect.action {
+            Action::ReflinkOrCopy { from, to } | Action::Edit { clean: from, path: to, .. } if to == path => {
+                Content::Library(from.clone())
+            }
+            _ => Content::Leftover,
+        }
+    }
+
+    pub(super) fn open_journal(&mut self, directories: &[PathBuf]) -> Result<Journal> {
+        if let Some(journal) = self.journal.take() {
+            return Ok(journal);
+        }
+        let mut journal = Journal::open(&self.places.journal())?;
+        if !journal.records()?.is_empty() {
+            return Err(Error::Refused {
+                path: self.places.journal(),
+                reason: "a session was interrupted here".to_owned(),
+                way_out: "put its files back with `wheelwright recover`".to_owned(),
+            });
+        }
+        journal.write(&Record::Open {
+            version: VERSION,
+            staging: self.places.staging.clone(),
+            cargo_directories: directories.to_vec(),
+        })?;
+        self.world.model.look(&self.places.home, Content::Leftover)?;
+        Ok(journal)
+    }
+
+    pub(super) fn cargo_directories(&self) -> Vec<PathBuf> {
+        let mut directories: Vec<PathBuf> = self
+            .project
+            .artifacts
+            .iter()
+            .filter_map(|artifact| artifact.cargo.as_ref())
+            .flat_map(|cargo| [cargo.profile_directory.clone(), cargo.build_profile_directory.clone()])
+            .collect();
+        directories.sort();
+        directories.dedup();
+        directories
+    }
+
+    fn tell(&self, moment: Moment, action: &Action) {
+        if let Some(observer) = &self.options.observer {
+            observer(moment, action);
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! A session's looking steps: audit, predict, verify. They have no effects.
+
+use super::plan::World;
+use super::recover::empty;
+use super::session::{Session, Slot};
+use crate::engine::audit::findings::{Circumstances, findings};
+use crate::engine::audit::{self, Audit, AuditOptions};
+use crate::engine::project::{Artifact, ArtifactId};
+use crate::engine::repair::{Mode, Repair, RepairOptions, Subject, Verification, describe_request, prepare};
+use crate::engine::report::audit::{ArtifactReport, Finding, MaturinRule, WillPatch};
+use crate::engine::report::plan::Refusal;
+use crate::engine::{Context, Error, Result};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+impl Session {
+    /// Audits artifact `id` anew. A bad binary is no error: its report says what is wrong with it.
+    ///
+    /// # Errors
+    /// [`Error::Cancelled`]; [`Error::Io`] when a library that would be grafted can't be read.
+    pub fn audit(&mut self, id: ArtifactId, context: &Context) -> Result<()> {
+        let Some(artifact) = self.artifact(id).cloned() else { return Ok(()) };
+        let clean = self.clean_path(id);
+        let audit = audit::audit(&artifact, clean.as_deref(), &self.audit_options(&artifact), context);
+        context.advance(0)?;
+        let mode = self.options.repair.mode;
+        let other = if mode == Mode::Repair { Mode::Editable } else { Mode::Repair };
+        let repair = self.prepare(&artifact, &audit, mode, context)?;
+        let other_mode = self.prepare(&artifact, &audit, other, context)?.will_patch();
+        self.look_at_related(id);
+        if let Some(slot) = self.slots.get_mut(id.0) {
+            slot.audit = Some(Arc::new(audit));
+            slot.repair = Some(Arc::new(repair));
+            slot.other_mode = other_mode;
+        }
+        Ok(())
+    }
+
+    pub(super) fn ensure_audited(&mut self, id: ArtifactId, context: &Context) -> Result<()> {
+        match self.slots.get(id.0) {
+            Some(slot) if slot.audit.is_none() => self.audit(id, context),
+            _ => Ok(()),
+        }
+    }
+
+    /// The session's options with what only this artifact has: its linked paths.
+    fn audit_options(&self, artifact: &Artifact) -> AuditOptions {
+        let mut options = self.options.audit.clone();
+        options.loader.linked_paths.clone_from(&artifact.linked_paths.paths);
+        options
+    }
+
+    fn prepare(&self, artifact: &Artifact, audit: &Audit, mode: Mode, context: &Context) -> Result<Repair> {
+        let (Some(binary), Some(clean)) = (&audit.binary, self.clean_path(artifact.id)) else {
+            let error = audit.report.error.as_ref();
+            return Ok(Repair { unreadable: error.map(|error| error.message.clone()), ..Repair::default() });
+        };
+        let subject = Subject { artifact, clean: &clean, binary, externals: audit.externals.as_deref() };
+        let options = RepairOptions { mode, ..self.options.repair };
+        match prepare(&subject, options, &*self.options.editor, context) {
+            Err(Error::Malformed { path, offset, expected }) if path == clean => {
+                let error = Error::Malformed { path: artifact.path.clone(), offset, expected };
+                Ok(Repair { size: binary.size, unreadable: Some(error.to_string()), ..Repair::default() })
+            }
+            other => other,
+        }
+    }
+
+    pub(super) fn will_patch(&self, artifact: &Artifact, slot: &Slot) -> WillPatch {
+        let Some(repair) = &slot.repair else { return WillPatch::default() };
+        let this = repair.will_patch();
+        let mode = self.options.repair.mode;
+        let (in_repair, in_editable) =
+            if mode == Mode::Repair { (this, slot.other_mode) } else { (slot.other_mode, this) };
+        let externals = slot.audit.as_ref().and_then(|audit| audit.externals.as_ref());
+        let edit = repair.artifact_edit.iter().flat_map(|plan| &plan.requests);
+        WillPatch {
+            repair: in_repair,
+            editable: in_editable,
+            edits: edit.map(describe_request).collect(),
+            maturin_rule: MaturinRule {
+                repair: externals.map(|externals| !externals.is_empty()),
+                editable: Some(!artifact.linked_paths.paths.is_empty()),
+            },
+        }
+    }
+
+    pub(super) fn findings(slot: &Slot, report: &ArtifactReport) -> Vec<Finding> {
+        let Some(audit) = &slot.audit else { return Vec::new() };
+        let circumstances = Circumstances {
+            staging: &report.staging,
+            refusal: slot.repair.as_ref().and_then(|repair| repair.refused_edit.as_ref()),
+            changed: slot.changed.as_deref(),
+        };
+        findings(audit, &circumstances)
+    }
+
+    /// Verifies artifact `id`; what is wrong, if something is.
+    pub(super) fn verify(&mut self, id: ArtifactId, context: &Context) -> Result<Option<Refusal>> {
+        let (Some(artifact), Some(slot)) = (self.artifact(id), self.slots.get(id.0)) else { return Ok(None) };
+        let (Some(repair), Some(staged)) = (slot.repair.clone(), self.staged_path(id)) else { return Ok(None) };
+        let grafted: Vec<PathBuf> =
+            repair.grafts.iter().map(|graft| self.places().grafted(artifact, &graft.name)).collect();
+        let scratch = self.places().scratch();
+        empty(&scratch)?;
+        let verification =
+            Verification { artifact, repair: &repair, staged: &staged, grafted: &grafted, scratch: &scratch };
+        let problems = verification.problems(&self.audit_options(artifact).loader, context)?;
+        Ok((!problems.is_empty()).then(|| Refusal {
+            artifact: artifact.path.clone(),
+            reason: problems.join("; "),
+            way_out: "undo the patch step and look at the plan".to_owned(),
+        }))
+    }
+
+    /// The world as the session knows it, to plan ahead in.
+    #[must_use]
+    pub fn world(&self) -> &World {
+        &self.world
+    }
+}

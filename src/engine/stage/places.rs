@@ -1,0 +1,158 @@
+//! Where a session keeps what it makes: one folder per triple and profile, so that equal names never collide.
+
+use crate::engine::project::{Artifact, Project};
+use sha2::{Digest, Sha256};
+use std::path::{Component, Path, PathBuf};
+
+/// The directories of one session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Places {
+    /// `<target>/wheelwright`: journal and kept messages, wherever staging is.
+    pub home: PathBuf,
+    /// Under which everything is staged; `home` unless the user named another place.
+    pub staging: PathBuf,
+}
+
+impl Places {
+    /// The places of `project`: below its target directory, or below `scratch` for loose files.
+    #[must_use]
+    pub fn of(project: &Project, staging: Option<&Path>, scratch: &Path) -> Self {
+        let home = match &project.target_directory {
+            Some(target) => target.join("wheelwright"),
+            None => scratch.to_path_buf(),
+        };
+        let staging = staging.map_or_else(|| home.clone(), Path::to_path_buf);
+        Self { home, staging }
+    }
+
+    /// The journal's file.
+    #[must_use]
+    pub fn journal(&self) -> PathBuf {
+        self.home.join("journal")
+    }
+
+    /// The folder of `artifact`'s profile.
+    #[must_use]
+    pub fn folder(&self, artifact: &Artifact) -> PathBuf {
+        match &artifact.cargo {
+            Some(cargo) => {
+                let mut folder = self.staging.clone();
+                folder.extend(cargo.triple.iter());
+                folder.join(&cargo.profile)
+            }
+            None => {
+                let directory = artifact.path.parent().unwrap_or(Path::new("/"));
+                let digest = Sha256::digest(directory.as_os_str().as_encoded_bytes());
+                let name: String = digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+                self.staging.join("files").join(name)
+            }
+        }
+    }
+
+    /// The staged file of `artifact`.
+    #[must_use]
+    pub fn staged(&self, artifact: &Artifact) -> PathBuf {
+        self.folder(artifact).join(&artifact.name)
+    }
+
+    /// The private copy of the staged file, while it is being made.
+    #[must_use]
+    pub fn private(&self, artifact: &Artifact) -> PathBuf {
+        private_of(&self.staged(artifact))
+    }
+
+    /// The bundle that `artifact` goes into.
+    #[must_use]
+    pub fn bundle(&self, artifact: &Artifact) -> PathBuf {
+        self.folder(artifact).join("bundle")
+    }
+
+    /// The artifact's place in the bundle.
+    #[must_use]
+    pub fn bundled(&self, artifact: &Artifact) -> PathBuf {
+        self.bundle(artifact).join(&artifact.names.artifact_dir).join(&artifact.names.file_name)
+    }
+
+    /// The place of a grafted library in the bundle.
+    #[must_use]
+    pub fn grafted(&self, artifact: &Artifact, name: &str) -> PathBuf {
+        self.bundle(artifact).join(&artifact.names.libs_dir).join(name)
+    }
+
+    /// The session's trash: on staging's filesystem, emptied when the session ends.
+    #[must_use]
+    pub fn trash(&self) -> PathBuf {
+        self.staging.join("trash")
+    }
+
+    /// Where files go that could not be put back, because something newer was in their place.
+    #[must_use]
+    pub fn kept(&self) -> PathBuf {
+        self.staging.join("kept")
+    }
+
+    /// The folder in which a bundle is laid out for verification.
+    #[must_use]
+    pub fn scratch(&self) -> PathBuf {
+        self.staging.join("verify")
+    }
+
+    /// Whether `path` lies in staging, where files may be edited.
+    #[must_use]
+    pub fn in_staging(&self, path: &Path) -> bool {
+        path.starts_with(&self.staging)
+    }
+
+    /// The name in the trash of what lies at `path`.
+    #[must_use]
+    pub fn trashed(&self, step: &str, path: &Path) -> PathBuf {
+        let relative = path.strip_prefix(&self.staging).unwrap_or(path);
+        let mut name = self.trash().into_os_string();
+        name.push("/");
+        name.push(step);
+        for part in relative.components() {
+            if let Component::Normal(part) = part {
+                name.push("+");
+                name.push(part);
+            }
+        }
+        PathBuf::from(name)
+    }
+}
+
+/// The private file beside `path`.
+#[must_use]
+pub fn private_of(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_os_string();
+    name.push(".private");
+    PathBuf::from(name)
+}
+
+/// The way from directory `from` to `to`, both absolute, without touching the disk.
+#[must_use]
+pub fn relative_path(from: &Path, to: &Path) -> PathBuf {
+    let shared = from.components().zip(to.components()).take_while(|(one, other)| one == other).count();
+    let mut way = PathBuf::new();
+    for _ in from.components().skip(shared) {
+        way.push("..");
+    }
+    way.extend(to.components().skip(shared));
+    way
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_way_between_directories() {
+        for (from, to, way) in [
+            ("/t/wheelwright/release/bundle/labext", "/t/release/liblabext.so", "../../../../release/liblabext.so"),
+            ("/a/b", "/a/b/c", "c"),
+            ("/a", "/b", "../b"),
+            ("/labext", "/labext.libs", "../labext.libs"),
+        ] {
+            assert_eq!(relative_path(Path::new(from), Path::new(to)), Path::new(way));
+        }
+    }
+}

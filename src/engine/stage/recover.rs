@@ -1,0 +1,118 @@
+//! Rolling back what a killed session left: its journal's actions are taken back, last first.
+//!
+//! Every inverse looks at the disk before it acts, so that rolling back can itself be killed and run again.
+
+use super::apply::{EditUndo, Hands, TakenBack};
+use super::effect::Action;
+use super::journal::{Journal, Record, VERSION};
+use super::lock::CargoLocks;
+use super::places::Places;
+use crate::engine::file::Identity;
+use crate::engine::repair::Editor;
+use crate::engine::{Context, Error, Result};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+/// What rolling back came to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Recovery {
+    /// How many actions the journal had begun.
+    pub begun: usize,
+    /// Those that were taken back, in words.
+    pub taken_back: Vec<String>,
+    /// Files that are kept aside because something newer was in their place (WW026): where each was to go, where it is.
+    pub kept_aside: Vec<(PathBuf, PathBuf)>,
+}
+
+/// A journal, read: what it began and has not undone, in the order in which it was begun.
+#[derive(Debug, Default)]
+struct Begun {
+    staging: Option<PathBuf>,
+    cargo_directories: Vec<PathBuf>,
+    actions: Vec<(u64, usize, Action, Option<Identity>)>,
+}
+
+/// Rolls back the interrupted session whose home is `home` (`<target>/wheelwright`). Nothing to do is no error.
+///
+/// # Errors
+/// [`Error::Locked`] while its session is alive, [`Error::Malformed`] for a damaged journal, [`Error::Io`]; rolling back can
+/// be tried again after each.
+pub fn recover(home: &Path, editor: &dyn Editor, context: &Context) -> Result<Recovery> {
+    let path = home.join("journal");
+    let Some(mut journal) = Journal::open_existing(&path)? else { return Ok(Recovery::default()) };
+    let begun = read(&journal.records()?, &path)?;
+    let mut recovery = Recovery { begun: begun.actions.len(), ..Recovery::default() };
+    let Some(staging) = begun.staging else { return Ok(recovery) };
+    let places = Places { home: home.to_path_buf(), staging };
+    let hands = Hands { places: &places, editor, context };
+    let _locks = CargoLocks::take(&begun.cargo_directories, context)?;
+    for (step, number, action, before) in begun.actions.iter().rev() {
+        match hands.take_back(action, before.as_ref(), EditUndo::Drop)? {
+            TakenBack::Done => recovery.taken_back.push(words(action)),
+            TakenBack::Nothing => {}
+            TakenBack::KeptAside(kept) => recovery.kept_aside.push((action.path().to_path_buf(), kept)),
+        }
+        journal.write(&Record::Undone { step: *step, action: *number })?;
+    }
+    empty(&places.trash())?;
+    empty(&places.scratch())?;
+    journal.close()?;
+    Ok(recovery)
+}
+
+/// Removes a directory of ours with everything in it, if it is there.
+///
+/// # Errors
+/// [`Error::Io`].
+pub fn empty(directory: &Path) -> Result<()> {
+    match std::fs::remove_dir_all(directory) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Error::io("remove", directory)(error)),
+        _ => Ok(()),
+    }
+}
+
+fn read(records: &[Record], path: &Path) -> Result<Begun> {
+    let mut begun = Begun::default();
+    let mut steps: Vec<(u64, &[(Action, Option<Identity>)])> = Vec::new();
+    let mut later: BTreeMap<(u64, usize), Option<Identity>> = BTreeMap::new();
+    let mut undone = BTreeSet::new();
+    for record in records {
+        match record {
+            Record::Open { version, staging, cargo_directories } => {
+                if *version != VERSION {
+                    return Err(Error::Refused {
+                        path: path.to_path_buf(),
+                        reason: format!("the journal has format {version}, and this program reads {VERSION}"),
+                        way_out: "recover with the version of wheelwright that wrote it".to_owned(),
+                    });
+                }
+                begun.staging = Some(staging.clone());
+                begun.cargo_directories.clone_from(cargo_directories);
+            }
+            Record::Step { number, actions, .. } => steps.push((*number, actions)),
+            Record::Before { step, action, identity } => {
+                later.insert((*step, *action), *identity);
+            }
+            Record::Begin { step, action } => {
+                let found = steps.iter().find(|(number, _)| number == step);
+                if let Some((what, planned)) = found.and_then(|(_, actions)| actions.get(*action)) {
+                    let before = planned.or_else(|| later.get(&(*step, *action)).copied().flatten());
+                    begun.actions.push((*step, *action, what.clone(), before));
+                }
+            }
+            Record::Undone { step, action } => {
+                undone.insert((*step, *action));
+            }
+            Record::Done { .. } => {}
+        }
+    }
+    begun.actions.retain(|(step, action, ..)| !undone.contains(&(*step, *action)));
+    Ok(begun)
+}
+
+fn words(action: &Action) -> String {
+    match action.to() {
+        Some(to) => format!("{} {} → {}", action.kind(), action.path().display(), to.display()),
+        None => format!("{} {}", action.kind(), action.path().display()),
+    }
+}

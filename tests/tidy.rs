@@ -1,0 +1,86 @@
+//! The rules of the house that a program can check: who may name what, how long a file is, how it opens.
+#![allow(missing_docs)]
+
+use std::path::{Path, PathBuf};
+
+fn sources(below: &str) -> Vec<(PathBuf, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let (mut found, mut open) = (Vec::new(), vec![root.join(below)]);
+    while let Some(directory) = open.pop() {
+        for entry in std::fs::read_dir(directory).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                open.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let text = std::fs::read_to_string(&path).unwrap();
+                found.push((path.strip_prefix(root).unwrap().to_path_buf(), text));
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+/// The part of a file before its tests.
+fn code(text: &str) -> &str {
+    text.split("#[cfg(test)]").next().unwrap_or(text)
+}
+
+fn offenders(below: &str, words: &[&str]) -> Vec<String> {
+    let mut found = Vec::new();
+    for (path, text) in sources(below) {
+        for (number, line) in code(&text).lines().enumerate() {
+            let said = line.trim_start();
+            if !said.starts_with("//") && words.iter().any(|word| said.contains(word)) {
+                found.push(format!("{}:{}: {said}", path.display(), number + 1));
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn every_file_says_what_it_is() {
+    let silent: Vec<_> =
+        sources("src").into_iter().filter(|(_, text)| !text.starts_with("//!")).map(|file| file.0).collect();
+    assert!(silent.is_empty(), "{silent:?}");
+}
+
+#[test]
+fn no_file_is_longer_than_one_subject() {
+    let long: Vec<_> = sources("src")
+        .into_iter()
+        .map(|(path, text)| (path, code(&text).lines().count()))
+        .filter(|(_, lines)| *lines > 400)
+        .collect();
+    assert!(long.is_empty(), "{long:?}");
+}
+
+#[test]
+fn the_engine_knows_no_screen_no_command_line_and_no_clock() {
+    let words = ["ratatui", "crossterm", "clap", "SystemTime::now", "Instant::now", "std::env::var", "println!"];
+    let found = offenders("src/engine", &words);
+    assert!(found.is_empty(), "{found:#?}");
+}
+
+#[test]
+fn the_engine_does_not_panic_by_plan() {
+    let found = offenders("src/engine", &[".unwrap()", ".expect(", "panic!(", "unreachable!(", "todo!("]);
+    assert!(found.is_empty(), "{found:#?}");
+}
+
+#[test]
+fn views_change_nothing_and_ask_nobody() {
+    let words = ["&mut State", "std::fs", "std::env", "Instant::now", "KeyCode"];
+    let found = offenders("src/views", &words);
+    assert!(found.is_empty(), "{found:#?}");
+}
+
+#[test]
+fn only_one_place_is_unsafe() {
+    let found: Vec<_> = offenders("src", &["unsafe {"])
+        .into_iter()
+        .filter(|line| !line.starts_with("src/engine/file/map.rs"))
+        .collect();
+    assert!(found.is_empty(), "{found:#?}");
+}
