@@ -63,6 +63,22 @@ pub struct AuditOptions {
     pub expected_entry_point: Option<String>,
 }
 
+impl AuditOptions {
+    /// An audit through both lenses with nothing asked for besides; `loader` is what a loader would take from its process.
+    #[must_use]
+    pub fn new(loader: LoaderInputs) -> Self {
+        Self {
+            compatibility: None,
+            exclude: Vec::new(),
+            lenses: Lenses::Both,
+            hash: false,
+            loader,
+            ld_paths: Vec::new(),
+            expected_entry_point: None,
+        }
+    }
+}
+
 /// What an audit found.
 #[derive(Debug, Clone)]
 pub struct Audit {
@@ -101,7 +117,7 @@ fn look(found: &mut Audit, artifact: &Artifact, clean: &Path, options: &AuditOpt
     let binary = binary::read(&windows)?;
     found.report.slices = blank::slices(&binary, artifact);
     found.run_path = binary.slices.first().and_then(search_path::heeded).cloned();
-    let placed = Placed { read_from: clean, loaded_as: &artifact.path };
+    let placed = Placed { read_from: clean, loaded_as: &artifact.loaded_as };
     let mut inputs = options.loader.clone();
     inputs.linked_paths.clone_from(&artifact.linked_paths.paths);
     inputs.extra_paths.extend(options.ld_paths.iter().cloned());

@@ -67,7 +67,7 @@ impl Session {
             journal.write(&Record::Begin { step: number, action: at })?;
             self.tell(Moment::Begun, &effect.action);
             let hands = Hands { places: &self.places, editor: &*self.options.editor, context };
-            let done = hands.apply(&effect.action, planned.as_ref());
+            let done = hands.apply(&effect.action, before.as_ref());
             taken.push(TakenEffect { effect: effect.clone(), before, step: number, action: at });
             if let Err(found) = done {
                 obstacle = Some(found);
@@ -110,25 +110,31 @@ impl Session {
             }
             journal.write(&Record::Undone { step: done.step, action: done.action })?;
         }
-        for done in taken {
-            self.look_again(&done.effect)?;
-        }
-        Ok(())
+        self.look_again(taken)
     }
 
-    /// Brings the model in line with the disk for the names that `effect` touched.
-    fn look_again(&mut self, effect: &Effect) -> Result<()> {
-        let mut paths = vec![effect.action.path().to_path_buf()];
-        paths.extend(effect.action.to().map(Path::to_path_buf));
-        if let Action::Unlink { trash, .. } = &effect.action {
-            paths.push(trash.clone());
-        }
-        for path in paths {
-            let content = self.content_at(&path, effect);
-            self.world.model.forget(&path);
-            if self.places.in_staging(&path) || self.project.artifacts.iter().any(|artifact| artifact.path == path) {
-                self.world.model.look(&path, content)?;
+    /// Brings the model in line with the disk for the names that `taken` touched. All are forgotten before the first is looked
+    /// at: a new file may have the inode number of one that is gone.
+    fn look_again(&mut self, taken: &[TakenEffect]) -> Result<()> {
+        let mut looks = Vec::new();
+        for done in taken {
+            let action = &done.effect.action;
+            let mut paths = vec![action.path().to_path_buf()];
+            paths.extend(action.to().map(Path::to_path_buf));
+            if let Action::Unlink { trash, .. } = action {
+                paths.push(trash.clone());
             }
+            for path in paths {
+                let ours = self.places.in_staging(&path)
+                    || self.project.artifacts.iter().any(|artifact| artifact.path == path);
+                if ours {
+                    looks.push((path.clone(), self.content_at(&path, &done.effect)));
+                }
+                self.world.model.forget(&path);
+            }
+        }
+        for (path, content) in looks {
+            self.world.model.look(&path, content)?;
         }
         Ok(())
     }

@@ -47,6 +47,7 @@ impl Session {
     fn audit_options(&self, artifact: &Artifact) -> AuditOptions {
         let mut options = self.options.audit.clone();
         options.loader.linked_paths.clone_from(&artifact.linked_paths.paths);
+        options.expected_entry_point.clone_from(&artifact.expected_entry_point);
         options
     }
 
