@@ -171,7 +171,6 @@ pub const fn rule(rule: SearchRule) -> &'static str {
         SearchRule::LoaderPath => "@loader_path",
         SearchRule::ExecutablePath => "@executable_path",
         SearchRule::DllDir => "DLL search",
-        SearchRule::LdPath => "--ld-path",
         SearchRule::LinkedPath => "linked path (build machine only)",
     }
 }
