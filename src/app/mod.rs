@@ -4,6 +4,7 @@
 
 pub mod action;
 pub mod availability;
+pub mod cli;
 pub mod cursor;
 pub mod dispatch;
 pub mod event;
