@@ -85,6 +85,8 @@ pub enum Command {
     Redraw,
     /// Stop the process group until it is continued.
     Suspend,
+    /// Take the terminal back after the process was continued.
+    Resume,
     /// Leave.
     Quit,
 }

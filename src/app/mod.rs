@@ -4,20 +4,32 @@
 
 pub mod action;
 pub mod availability;
+pub mod cli;
 pub mod cursor;
+pub mod dispatch;
+pub mod event;
 pub mod features;
 pub mod filter;
+mod input;
 pub mod jobs;
 pub mod key;
 pub mod keymap;
+mod lane;
 pub mod mouse;
 pub mod overlay;
+mod pager;
 pub mod panel;
 pub mod receive;
+mod run;
+mod signals;
 pub mod state;
+mod terminal;
 pub mod tree;
 pub mod update;
 pub mod wanted;
+mod worker;
+
+pub use run::run;
 
 #[cfg(test)]
-mod fixture;
+pub(crate) mod fixture;

@@ -109,6 +109,11 @@ pub fn look(state: &mut State, snapshot: Arc<Snapshot>) {
         state.compared = None;
         state.cursors[Panel::Bytes.index()].reset();
     }
+    for (old, new) in before.artifacts.iter().zip(&now.artifacts) {
+        if old.report.is_some() && new.report.is_none() {
+            state.audited.remove(&new.id);
+        }
+    }
     for artifact in now.artifacts.iter().filter(|artifact| changed(artifact.id)) {
         state.hashes.remove(&artifact.path);
         if let Some(staged) = &artifact.staging.staged {

@@ -88,8 +88,10 @@ fn hints(state: &State, theme: Theme, cells: usize) -> Line<'static> {
             && !(binding.context == Context::Main && binding.group == Group::Steps)
     });
     let mut shown: Vec<_> = shown.collect();
-    // The key for the help stands at the table's end, and is the one to keep.
-    shown.reverse();
+    // On the main screen the key for the help stands last in the table, and is the one to keep.
+    if contexts.contains(&Context::Main) {
+        shown.reverse();
+    }
     shown.truncate(most);
     let mut spans = Vec::new();
     for binding in shown {

@@ -1,5 +1,6 @@
 //! A panel's frame with the tabs, its summary, its rows and its lower part; and lists of lines in general.
 
+use super::fit::{Cut, fit};
 use super::layout::{self, Screen};
 use super::rows;
 use super::text::Text;
@@ -10,7 +11,7 @@ use crate::app::state::State;
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
-use ratatui::text::Line;
+use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Clear};
 
 /// Draws the chosen panel.
@@ -63,14 +64,19 @@ pub fn corner(cursor: &Cursor, total: usize) -> Line<'static> {
 }
 
 fn tabs(frame: &mut Frame<'_>, screen: &Screen, chosen: Panel, theme: Theme) {
-    let words = layout::tab_words(usize::from(screen.panel.width).saturating_sub(4), chosen);
+    let (words, _) = layout::tab_words(usize::from(screen.panel.width).saturating_sub(4), chosen);
     for ((area, panel), (word, _)) in screen.tabs.iter().zip(words) {
         let role = if *panel == chosen { Role::Heading } else { Role::Quiet };
+        let (key, title) = word.split_at(word.find(' ').unwrap_or(word.len()));
         // Air beside the word, so that the edge does not touch it.
         let air = Rect { x: area.x.saturating_sub(1), width: area.width + 2, ..*area }.intersection(screen.panel);
         let air = Rect { width: air.width.min(screen.panel.right().saturating_sub(air.x + 1)), ..air };
         frame.render_widget(Clear, air);
-        lines(frame, *area, vec![Line::from(theme.span(word, role))]);
+        lines(
+            frame,
+            *area,
+            vec![Line::from(vec![theme.span(key.to_owned(), Role::Key), theme.span(title.to_owned(), role)])],
+        );
     }
 }
 
@@ -78,8 +84,30 @@ fn tabs(frame: &mut Frame<'_>, screen: &Screen, chosen: Panel, theme: Theme) {
 pub fn lines(frame: &mut Frame<'_>, area: Rect, content: Vec<Line<'_>>) {
     let area = area.intersection(frame.area());
     for (row, line) in area.rows().zip(content) {
-        frame.render_widget(line, row);
+        frame.render_widget(clipped(line, usize::from(row.width)), row);
     }
+}
+
+/// A line that is too long ends with an ellipsis.
+fn clipped(mut line: Line<'_>, cells: usize) -> Line<'_> {
+    if line.width() <= cells {
+        return line;
+    }
+    let mut room = cells;
+    let mut spans = Vec::with_capacity(line.spans.len());
+    for span in line.spans {
+        let wanted = span.width();
+        // The last cell is for the ellipsis, also where a span ends just before it.
+        if wanted >= room {
+            let text = fit(&format!("{}……", span.content), room, Cut::End).into_owned();
+            spans.push(Span::styled(text, span.style));
+            break;
+        }
+        room -= wanted;
+        spans.push(span);
+    }
+    line.spans = spans;
+    line
 }
 
 /// Draws the visible rows of a list, the chosen one marked over its whole width.

@@ -15,7 +15,7 @@ pub fn draw(frame: &mut Frame<'_>, screen: &Screen, state: &State, theme: Theme)
         Some(artifact) => artifact.name.clone(),
         None => title(state),
     };
-    let (right, role) = right(state, narrow);
+    let (right, role) = right(state, narrow, screen.head.width);
     let line = ends((left.into(), Role::Strong), (right.into(), role), usize::from(screen.head.width), theme);
     lines(frame, screen.head, vec![line]);
 }
@@ -31,7 +31,7 @@ fn title(state: &State) -> String {
     parts.join(" · ")
 }
 
-fn right(state: &State, narrow: bool) -> (String, Role) {
+fn right(state: &State, narrow: bool, screen_width: u16) -> (String, Role) {
     let Some(artifact) = state.artifact() else { return (String::new(), Role::Plain) };
     let Some(report) = &artifact.report else { return ("not audited yet".into(), Role::Quiet) };
     if report.error.is_some() {
@@ -41,14 +41,11 @@ fn right(state: &State, narrow: bool) -> (String, Role) {
     if let Some(policy) = report.policy.as_ref().filter(|_| !narrow) {
         parts.push(format!("tag {}", policy.tag));
     }
-    let (count, role) = match words::worst(report) {
-        Some((_, role)) if narrow => (words::counted(report.findings.len(), "finding", "findings"), role),
-        Some((worst, role)) if worst.starts_with(&report.findings.len().to_string()) => (worst, role),
-        Some((worst, role)) => {
-            (format!("{}, {worst}", words::counted(report.findings.len(), "finding", "findings")), role)
-        }
-        None => ("no findings".into(), Role::Plain),
-    };
+    let (mut count, role) = words::findings(report);
+    if screen_width < 100 {
+        // There is room for one figure; the colour still tells the worst.
+        count.truncate(count.find(',').unwrap_or(count.len()));
+    }
     parts.push(count);
     (parts.join("   "), role)
 }

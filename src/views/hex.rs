@@ -18,9 +18,9 @@ impl Form {
     #[must_use]
     pub const fn for_width(cells: usize) -> Self {
         match cells {
-            138.. => Self { bytes: 16, letters: true },
-            76..138 => Self { bytes: 8, letters: true },
-            60..76 => Self { bytes: 8, letters: false },
+            142.. => Self { bytes: 16, letters: true },
+            78..142 => Self { bytes: 8, letters: true },
+            60..78 => Self { bytes: 8, letters: false },
             46..60 => Self { bytes: 4, letters: true },
             _ => Self { bytes: 4, letters: false },
         }
@@ -36,7 +36,7 @@ impl Form {
 #[must_use]
 pub fn title(form: Form, theme: Theme) -> Line<'static> {
     let column = form.column();
-    Line::from(theme.span(format!("{:<10}  {:<column$}  {}", "offset", "clean", "staged"), Role::Quiet))
+    Line::from(theme.span(format!("{:<8}  {:<column$}  {}", "offset", "clean", "staged"), Role::Quiet))
 }
 
 /// The line whose first byte has the offset `at`; bytes outside of the window are blank.
@@ -46,7 +46,7 @@ pub fn line(window: &HexWindow, at: u64, form: Form, theme: Theme) -> Line<'stat
         let index = at.checked_add(place as u64)?.checked_sub(window.offset)?;
         bytes.get(usize::try_from(index).ok()?).copied()
     };
-    let mut spans = vec![theme.span(format!("{at:#010x}"), Role::Quiet)];
+    let mut spans = vec![theme.span(format!("{at:08x}"), Role::Quiet)];
     for (mine, other) in [(&window.clean, &window.staged), (&window.staged, &window.clean)] {
         spans.push(Span::raw("  "));
         for place in 0..form.bytes {
@@ -99,7 +99,7 @@ mod tests {
         let window = HexWindow { offset: 0x2000, clean: vec![0x41, 0x42], staged: vec![0x41, 0x43, 0x0a] };
         let theme = Theme::new(fixture::RICH);
         let line = line(&window, 0x2000, Form { bytes: 4, letters: true }, theme);
-        assert_eq!(plain(&[line.clone()]), "0x00002000  41 42        AB    41 43 0a     AC·\n");
+        assert_eq!(plain(&[line.clone()]), "00002000  41 42        AB    41 43 0a     AC·\n");
         let marked = line.spans.iter().filter(|span| span.style == theme.style(Role::Changed)).count();
         assert_eq!(marked, 6, "two bytes and two letters differ on the right, one of each on the left");
     }

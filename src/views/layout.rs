@@ -71,7 +71,7 @@ pub fn compute(area: Rect, state: &State) -> Option<Screen> {
     screen.foot = take(1);
     let body = screen.body;
     if area.width >= TWO_COLUMNS.0 && area.height >= TWO_COLUMNS.1 {
-        let list = if area.width >= 110 { 32 } else { 28 };
+        let list = if area.width >= 132 { 32 } else { 28 };
         screen.list = Rect { width: list, ..body };
         screen.panel = Rect { x: body.x + list, width: body.width - list, ..body };
     } else if state.focus == Focus::Artifacts {
@@ -134,9 +134,9 @@ pub const fn inside(frame: Rect) -> Rect {
     Rect { x: frame.x + 1, y: frame.y + 1, width: frame.width - 2, height: frame.height - 2 }
 }
 
-/// The tabs' words: with all titles where they fit, else with the chosen one's only.
+/// The tabs' words and the spaces between them: with all titles where they fit, else with the chosen one's only.
 #[must_use]
-pub fn tab_words(cells: usize, chosen: Panel) -> Vec<(String, Panel)> {
+pub fn tab_words(cells: usize, chosen: Panel) -> (Vec<(String, Panel)>, u16) {
     let words = |all: bool| -> Vec<(String, Panel)> {
         let word = |panel: Panel| {
             let key = tab_key(panel);
@@ -145,8 +145,18 @@ pub fn tab_words(cells: usize, chosen: Panel) -> Vec<(String, Panel)> {
         Panel::ALL.into_iter().map(|panel| (word(panel), panel)).collect()
     };
     let full = words(true);
-    let needed: usize = full.iter().map(|(word, _)| width(word) + 2).sum();
-    if needed <= cells { full } else { words(false) }
+    let titles: usize = full.iter().map(|(word, _)| width(word)).sum();
+    let gaps = full.len().saturating_sub(1);
+    match cells.checked_sub(titles + gaps) {
+        Some(spare) if spare >= gaps => (full, 2),
+        Some(_) => (full, 1),
+        None => {
+            let short = words(false);
+            let titles: usize = short.iter().map(|(word, _)| width(word)).sum();
+            let gap = if titles + 2 * gaps <= cells { 2 } else { 1 };
+            (short, gap)
+        }
+    }
 }
 
 /// The key that stands before a tab's title, read from the key table.
@@ -163,13 +173,14 @@ fn tabs(frame: Rect, chosen: Panel) -> Vec<(Rect, Panel)> {
     let end = frame.x + frame.width - 1;
     let mut x = frame.x + 2;
     let mut tabs = Vec::new();
-    for (word, panel) in tab_words(usize::from(frame.width) - 4, chosen) {
+    let (words, gap) = tab_words(usize::from(frame.width) - 4, chosen);
+    for (word, panel) in words {
         let width = (width(&word) as u16).min(end.saturating_sub(x));
         if width == 0 {
             break;
         }
         tabs.push((Rect { x, y: frame.y, width, height: 1 }, panel));
-        x += width + 2;
+        x += width + gap;
     }
     tabs
 }
@@ -182,7 +193,9 @@ fn divide(screen: &mut Screen, state: &State) {
     inner.width = inner.width.saturating_sub(2);
     let content = rows::of(state.panel());
     let head = content.head(state, rows::PLAIN, usize::from(inner.width)).len();
-    let head = if head == 0 { 0 } else { (head as u16 + 1).min(inner.height / 2) };
+    // An empty line below the summary, where there is room for it.
+    let air = u16::from(head > 0 && inner.height >= DETAIL_FROM);
+    let head = (head as u16 + air).min(inner.height / 2);
     screen.summary = Rect { height: head, ..inner };
     let rest = Rect { y: inner.y + head, height: inner.height - head, ..inner };
     screen.rows = rest;
@@ -241,7 +254,8 @@ mod tests {
                 let parts = [screen.head, screen.steps, screen.list, screen.panel, screen.foot];
                 let cells: u32 = parts.iter().map(|part| part.area()).sum();
                 assert_eq!(cells, u32::from(width) * u32::from(height), "{panel:?} at {width}x{height}");
-                for inner in [screen.summary, screen.rows, screen.rule, screen.detail] {
+                let inner = [screen.summary, screen.rows, screen.rule, screen.detail];
+                for inner in inner.into_iter().filter(|inner| !inner.is_empty()) {
                     assert_eq!(inner.intersection(screen.panel), inner, "{panel:?} at {width}x{height}");
                 }
             }
@@ -261,8 +275,9 @@ mod tests {
 
     #[test]
     fn tabs_name_all_panels_where_there_is_room_and_the_chosen_one_always() {
-        let titles = |cells| tab_words(cells, Panel::Bytes).into_iter().map(|(word, _)| word).collect::<Vec<_>>();
+        let titles = |cells| tab_words(cells, Panel::Bytes).0.into_iter().map(|(word, _)| word).collect::<Vec<_>>();
         assert_eq!(titles(140)[1], "2 tree");
+        assert_eq!(titles(88)[8], "9 findings");
         assert_eq!(titles(40), ["1", "2", "3", "4", "5", "6", "7", "8 bytes", "9", "L"]);
     }
 }

@@ -48,7 +48,7 @@ impl Rows for Libraries {
         }
         let place = state.report().and_then(|report| report.names.as_ref()).map(|names| names.libs_dir.as_str());
         let text = format!(
-            "{} by the repair tool's lens, for {}",
+            "{} for {}",
             words::counted(count, "external library", "external libraries"),
             place.unwrap_or("the libs directory")
         );

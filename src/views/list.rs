@@ -14,6 +14,9 @@ use ratatui::layout::Rect;
 use ratatui::text::Line;
 use std::borrow::Cow;
 
+/// A text in its role.
+type Part = (Cow<'static, str>, Role);
+
 /// Draws the list.
 pub fn draw(frame: &mut Frame<'_>, screen: &Screen, state: &State, theme: Theme) {
     if screen.list.is_empty() {
@@ -46,7 +49,7 @@ pub fn draw(frame: &mut Frame<'_>, screen: &Screen, state: &State, theme: Theme)
 fn card(frame: &mut Frame<'_>, area: Rect, artifact: &ArtifactSnapshot, chosen: bool, focused: bool, theme: Theme) {
     let cells = usize::from(area.width).saturating_sub(2);
     let name = if chosen { Role::Heading } else { Role::Strong };
-    let pair = |left: (Cow<'static, str>, Role), right: (Cow<'static, str>, Role)| ends(left, right, cells, theme);
+    let pair = |left: Part, right: Part| ends(left, right, cells, theme);
     let (state, state_role) = words::staging(&artifact.staging);
     let mut content =
         vec![pair((artifact.name.clone().into(), name), (words::kind(artifact.kind).into(), Role::Quiet))];
@@ -63,7 +66,7 @@ fn card(frame: &mut Frame<'_>, area: Rect, artifact: &ArtifactSnapshot, chosen: 
             let (patch, patch_role) = words::will_patch(report.will_patch.repair);
             let tag = report.policy.as_ref().map_or("no policy", |policy| policy.tag.as_str()).to_owned();
             let worst = words::worst(report).unwrap_or_else(|| (String::new(), Role::Plain));
-            content.push(pair((words::format_and_arch(report).into(), Role::Plain), size(report.size)));
+            content.push(pair((words::format_and_slices(report).into(), Role::Plain), size(report.size)));
             content.push(pair((state.into(), state_role), (patch.into(), patch_role)));
             content.push(pair((tag.into(), Role::Quiet), (worst.0.into(), worst.1)));
         }
@@ -76,6 +79,6 @@ fn card(frame: &mut Frame<'_>, area: Rect, artifact: &ArtifactSnapshot, chosen: 
     }
 }
 
-fn size(size: Option<u64>) -> (Cow<'static, str>, Role) {
+fn size(size: Option<u64>) -> Part {
     (size.map_or_else(|| "absent".to_owned(), words::bytes).into(), Role::Quiet)
 }

@@ -104,11 +104,7 @@ fn of_report<'a>(facts: &mut Facts<'a>, report: &'a ArtifactReport) {
     if let Some(hash) = &report.sha256 {
         facts.add("sha256", hash.as_str(), Role::Plain);
     }
-    let (worst, role) = words::worst(report).unwrap_or_else(|| ("none".into(), Role::Good));
-    let findings = match report.findings.len() {
-        0 => worst,
-        count => format!("{count}, worst: {worst}"),
-    };
+    let (findings, role) = words::findings(report);
     facts.add("findings", findings, role);
     of_policy(facts, report);
     of_patch(facts, report);

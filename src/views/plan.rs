@@ -106,9 +106,7 @@ fn step_row<'a>(state: &State, step: &'a SnapshotStep, theme: Theme, cells: usiz
         (Some(refusal), _) if !step.done => format!("refused: {}", refusal.reason),
         (_, 0) => nothing(step.step).to_owned(),
         (_, count) => {
-            let (reads, writes) = sums([step]);
-            let count = words::counted(count, "effect", "effects");
-            format!("{count}, reads ≤ {}, writes ≤ {}", words::bytes(reads), words::bytes(writes))
+            format!("{}, {}", words::counted(count, "effect", "effects"), writes(step))
         }
     };
     let summary_role = if at == Mark::Refused { Role::Bad } else { Role::Quiet };
@@ -126,7 +124,8 @@ fn step_row<'a>(state: &State, step: &'a SnapshotStep, theme: Theme, cells: usiz
 fn effect_row<'a>(step: &'a SnapshotStep, effect: &'a PlannedEffect, theme: Theme, cells: usize) -> Line<'a> {
     let sign = if step.done { ("✓", Role::Good) } else { ("·", Role::Quiet) };
     let kind = words::effect(&effect.kind);
-    let target = Cell::rest(target(effect), Role::Plain, 1).path();
+    let target = if cells < 64 { short_target(effect) } else { target(effect) };
+    let target = Cell::rest(target, Role::Plain, 1).path();
     let mut parts = vec![
         Cell::fixed("", Role::Plain, 0),
         Cell::fixed(sign.0, sign.1, 1),
@@ -146,6 +145,17 @@ fn target(effect: &PlannedEffect) -> String {
         (Some(detail), None) => detail.clone(),
         (_, Some(to)) => to.to_string_lossy().into_owned(),
         (None, None) => effect.path.to_string_lossy().into_owned(),
+    }
+}
+
+/// The same without directories.
+fn short_target(effect: &PlannedEffect) -> String {
+    match (&effect.detail, &effect.to) {
+        (Some(detail), None) => detail.clone(),
+        (_, to) => {
+            let path = to.as_ref().unwrap_or(&effect.path);
+            path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
+        }
     }
 }
 
@@ -169,13 +179,20 @@ fn cost(step: &SnapshotStep) -> String {
         return format!("{title} is refused: {}; {}", refusal.reason, refusal.way_out);
     }
     let Some(first) = step.effects.first() else { return format!("{title}: {}", nothing(step.step)) };
-    let (_, writes) = sums([step]);
     let more = match step.effects.len() - 1 {
         0 => String::new(),
         more => format!(" and {more} more"),
     };
     let name = first.to.as_ref().unwrap_or(&first.path).file_name().unwrap_or_default().to_string_lossy();
-    format!("{title}: {} {name}{more}, writes ≤ {}", words::effect(&first.kind), words::bytes(writes))
+    format!("{title} ({}): {} {name}{more}", writes(step), words::effect(&first.kind))
+}
+
+/// The most that a step writes.
+fn writes(step: &SnapshotStep) -> String {
+    match sums([step]).1 {
+        0 => "writes nothing".into(),
+        count => format!("writes ≤ {}", words::bytes(count)),
+    }
 }
 
 /// What the chosen artifact's next step will do, for the foot.

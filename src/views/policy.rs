@@ -42,22 +42,19 @@ impl Rows for Policy {
 
     fn head<'a>(&self, state: &'a State, theme: Theme, _cells: usize) -> Vec<Line<'a>> {
         let Some(policy) = policy(state) else { return Vec::new() };
-        let mut spans: Vec<Span<'a>> =
-            vec![theme.span("tag ", Role::Quiet), theme.span(policy.tag.as_str(), Role::Strong)];
+        let said = |label: &'static str, tag: &'a str| -> Vec<Span<'a>> {
+            vec![theme.span(label, Role::Quiet), theme.span(tag, Role::Strong)]
+        };
+        let mut lines = vec![Line::from(said("tag ", &policy.tag))];
         if policy.symbol_tag != policy.tag {
-            spans.push(theme.span("   by symbols alone ", Role::Quiet));
-            spans.push(theme.span(policy.symbol_tag.as_str(), Role::Plain));
+            lines.push(Line::from(said("by its own symbols alone ", &policy.symbol_tag)));
         }
-        let mut lines = vec![Line::from(spans)];
         if let Some(requested) = &policy.requested {
             let holds = policy.reasons.iter().any(|reason| reason.ok && reason.tag == *requested);
             let (word, role) = if holds { ("it holds", Role::Good) } else { ("it is ruled out", Role::Bad) };
-            lines.push(Line::from(vec![
-                theme.span("asked for ", Role::Quiet),
-                theme.span(requested.as_str(), Role::Strong),
-                theme.span(": ", Role::Quiet),
-                theme.span(word, role),
-            ]));
+            let mut spans = said("asked for ", requested);
+            spans.extend([theme.span(": ", Role::Quiet), theme.span(word, role)]);
+            lines.push(Line::from(spans));
         }
         lines
     }

@@ -86,10 +86,14 @@ pub fn rooms(parts: &[Cell<'_>], cells: usize) -> Vec<usize> {
 pub fn line<'a>(parts: Vec<Cell<'a>>, cells: usize, theme: Theme) -> Line<'a> {
     let rooms = rooms(&parts, cells);
     let mut spans: Vec<Span<'a>> = Vec::with_capacity(parts.len() * 3);
+    let mut used = 0;
     for (part, room) in parts.into_iter().zip(rooms) {
         if !spans.is_empty() {
-            spans.push(Span::raw("  "));
+            let gap = GAP.min(cells - used);
+            spans.push(Span::raw(" ".repeat(gap)));
+            used += gap;
         }
+        used += room;
         let cut = match fit(&part.text, room, part.cut) {
             Cow::Borrowed(_) => None,
             Cow::Owned(cut) => Some(cut),
@@ -102,11 +106,15 @@ pub fn line<'a>(parts: Vec<Cell<'a>>, cells: usize, theme: Theme) -> Line<'a> {
     Line::from(spans)
 }
 
-/// Two texts at the ends of a line; the left one gives way.
+/// Two texts at the ends of a line; the left one gives way, in its middle.
 #[must_use]
-pub fn ends<'a>(left: (Cow<'a, str>, Role), right: (Cow<'a, str>, Role), cells: usize, theme: Theme) -> Line<'a> {
+pub fn ends(left: (Cow<'_, str>, Role), right: (Cow<'_, str>, Role), cells: usize, theme: Theme) -> Line<'static> {
     let right_width = width(&right.0).min(cells);
-    line(vec![Cell::rest(left.0, left.1, 1), Cell::fixed(right.0, right.1, right_width).right()], cells, theme)
+    let room = cells.saturating_sub(right_width + usize::from(right_width > 0));
+    let left_text = fit(&left.0, room, Cut::Middle).into_owned();
+    let space = " ".repeat(cells.saturating_sub(width(&left_text) + right_width));
+    let right_text = fit(&right.0, right_width, Cut::End).into_owned();
+    Line::from(vec![theme.span(left_text, left.1), Span::raw(space), theme.span(right_text, right.1)])
 }
 
 #[cfg(test)]
@@ -125,7 +133,7 @@ mod tests {
                 Cell::rest("/opt/lab/lib/libgreet.so.1", Role::Plain, 3).path(),
             ];
             let line = line(parts, cells, THEME);
-            assert!(line.width() <= cells.max(4), "{cells}: {}", line.width());
+            assert!(line.width() <= cells, "{cells}: {}", line.width());
             if cells > 20 {
                 assert_eq!(line.width(), cells);
             }

@@ -88,8 +88,8 @@ impl Rows for Rpath {
             Some(Row::Slice(slice)) => {
                 let entries: Vec<&str> = slice.rpath.entries.iter().map(|entry| entry.literal.as_str()).collect();
                 let tag = slice.rpath.tag.map_or("search path", words::run_path_tag);
-                text.labelled(tag, if entries.is_empty() { "none" } else { "" }, Role::Plain);
-                text.paragraph(&entries.join(":"), Role::Plain);
+                let whole = if entries.is_empty() { "none".to_owned() } else { entries.join(":") };
+                text.labelled(tag, &whole, Role::Plain);
                 if let Some(tag) = slice.rpath.tag {
                     text.blank();
                     text.paragraph(meaning(tag), Role::Quiet);

@@ -82,12 +82,10 @@ fn machine(staging: &StagingReport, theme: Theme, cells: usize) -> Vec<Line<'sta
     };
     let edge = |text: &'static str| theme.span(text, Role::Quiet);
     let patched = if staging.edited { "patched" } else { "copied back" };
-    let (by_rename, by_copy, back, below) = if cells >= 68 {
-        ("─ stage, by rename ─▸", "└ stage, by copy ──▸", "─ copy back ─▸", 12)
-    } else if cells >= 48 {
-        ("─ stage ▸", "└ or ──▸", "─ back ▸", 12)
-    } else {
-        ("▸", "▸", "▸", 12)
+    let (by_rename, by_copy, back, back_up) = match cells {
+        68.. => ("── stage, by rename ──▸", " └─ stage, by copy ───▸", "── copy back ──▸", "── copy back ──┘"),
+        48..68 => ("─rename▸", " └─copy▸", "back▸", "back┘"),
+        _ => ("▸", "▸", "▸", "┘"),
     };
     vec![
         Line::from(vec![
@@ -98,12 +96,10 @@ fn machine(staging: &StagingReport, theme: Theme, cells: usize) -> Vec<Line<'sta
             box_of(StagingState::Patched, patched),
         ]),
         Line::from(vec![
-            Span::raw(" ".repeat(if cells >= 48 { below + 1 } else { below })),
+            Span::raw(" ".repeat(12)),
             edge(by_copy),
             box_of(StagingState::Mirrored, "mirrored"),
-            edge(back),
-            Span::raw(" "),
-            theme.span(if staging.state == StagingState::Patched { "" } else { "…" }, Role::Quiet),
+            edge(back_up),
         ]),
     ]
 }

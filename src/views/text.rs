@@ -5,7 +5,7 @@ use super::theme::{Role, Theme};
 use ratatui::text::{Line, Span};
 
 /// Cells that a label takes, with the space behind it.
-const LABEL: usize = 13;
+const LABEL: usize = 14;
 
 /// Lines that are being written, for a width in cells.
 #[derive(Debug)]
@@ -128,7 +128,7 @@ mod tests {
         text.page("# Title\n\nA line.\n\n\n- item\n\n```sh\nldconfig\n```\n");
         assert_eq!(
             plain(&text.into_lines()),
-            "path         one two three four five six\n             seven eight\n\n\
+            "path          one two three four five\n              six seven eight\n\n\
              Title\n\nA line.\n\n· item\n\n    ldconfig\n"
         );
     }

@@ -75,6 +75,15 @@ pub fn format_and_arch(report: &ArtifactReport) -> String {
     if arches.is_empty() { name.to_owned() } else { format!("{name} {}", arches.join("+")) }
 }
 
+/// The same in few cells: `Mach-O 2 slices`.
+#[must_use]
+pub fn format_and_slices(report: &ArtifactReport) -> String {
+    match (report.format, report.slices.len()) {
+        (Some(name), count) if count > 1 => format!("{} {count} slices", format(name)),
+        _ => format_and_arch(report),
+    }
+}
+
 /// The staging state: `copied back` is a patched one that no edit has touched yet.
 #[must_use]
 pub const fn staging(staging: &StagingReport) -> (&'static str, Role) {
@@ -116,6 +125,17 @@ pub fn worst(report: &ArtifactReport) -> Option<(String, Role)> {
     Some((counted(count, word, &format!("{word}s")), role))
 }
 
+/// How many findings there are, and how many of the worst severity: `2 findings, 1 warning`.
+#[must_use]
+pub fn findings(report: &ArtifactReport) -> (String, Role) {
+    let count = report.findings.len();
+    match worst(report) {
+        None => ("no findings".into(), Role::Plain),
+        Some((worst, role)) if worst.split(' ').next() == Some(count.to_string().as_str()) => (worst, role),
+        Some((worst, role)) => (format!("{}, {worst}", counted(count, "finding", "findings")), role),
+    }
+}
+
 /// What a library is to the repair.
 #[must_use]
 pub const fn node_role(role: NodeRole) -> (&'static str, Role) {
@@ -142,6 +162,7 @@ pub const fn rule(rule: SearchRule) -> &'static str {
         SearchRule::Rpath => "RPATH",
         SearchRule::MainRpath => "RPATH of the program",
         SearchRule::LdLibraryPath => "LD_LIBRARY_PATH",
+        SearchRule::LdPath => "--ld-path",
         SearchRule::Runpath => "RUNPATH",
         SearchRule::LdSoCache => "ld.so.cache",
         SearchRule::LdSoConf => "ld.so.conf",
@@ -150,7 +171,6 @@ pub const fn rule(rule: SearchRule) -> &'static str {
         SearchRule::LoaderPath => "@loader_path",
         SearchRule::ExecutablePath => "@executable_path",
         SearchRule::DllDir => "DLL search",
-        SearchRule::LdPath => "--ld-path",
         SearchRule::LinkedPath => "linked path (build machine only)",
     }
 }

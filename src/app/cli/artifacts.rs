@@ -66,7 +66,7 @@ fn options(common: &Common, lenses: Lenses) -> Result<SessionOptions> {
     loader.ld_preload = std::env::var_os("LD_PRELOAD");
     loader.extra_paths = common.ld_path.iter().map(|path| directory.join(path)).collect();
     let audit = AuditOptions {
-        compatibility: common.compatibility.as_deref().map(str::parse::<Tag>).transpose()?,
+        compatibility: common.compatibility.as_deref().map(Tag::parse).transpose()?,
         exclude: common.exclude.clone(),
         lenses,
         hash: common.hash,

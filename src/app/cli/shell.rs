@@ -27,8 +27,7 @@ pub fn manual(output: &mut Output) -> Result<u8> {
     command.build();
     clap_mangen::Man::new(command.clone()).render(&mut text)?;
     for subcommand in command.get_subcommands() {
-        let name = format!("wheelwright {}", subcommand.get_name());
-        let page = clap_mangen::Man::new(subcommand.clone().name(name));
+        let page = clap_mangen::Man::new(subcommand.clone());
         page.render_synopsis_section(&mut text)?;
         page.render_description_section(&mut text)?;
     }

@@ -8,7 +8,7 @@ mod exports;
 pub mod macho;
 mod name;
 pub mod pe;
-mod record;
+pub mod record;
 mod repaired;
 
 pub use exports::exported_with_prefixes;
