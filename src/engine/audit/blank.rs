@@ -1,7 +1,7 @@
 //! The report of an artifact before anything was found out, and the parts that need no lens.
 
 use crate::engine::Error;
-use crate::engine::binary::{Binary, Name, Slice};
+use crate::engine::binary::{Binary, Name, Slice, elf};
 use crate::engine::project::{Artifact, LinkedPathSource, LinkedPaths};
 use crate::engine::report::audit::{
     ArtifactReport, LinkedPathsReport, ReadError, SliceReport, StagingReport, StagingState, WillPatch,
@@ -72,7 +72,7 @@ fn one_slice(slice: &Slice, artifact: &Artifact, build_directories: &[PathBuf]) 
         interpreter: slice.interpreter.as_ref().map(text),
         rpath: super::search_path::report(slice, &artifact.path, build_directories),
         tree: None,
-        hardening: None,
+        hardening: slice.elf.as_ref().map(elf::hardening),
     }
 }
 

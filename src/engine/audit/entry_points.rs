@@ -1,8 +1,7 @@
 //! The Python entry points of an extension module: `PyInit_x` (PEP 489) and `PyModExport_x` (PEP 793).
 
 use crate::engine::Result;
-use crate::engine::binary::elf::Symbols;
-use crate::engine::binary::{Binary, Format};
+use crate::engine::binary::{Binary, exported_with_prefixes};
 use crate::engine::file::ReadAt;
 use crate::engine::report::audit::{ArtifactKind, EntryPoints};
 
@@ -10,7 +9,7 @@ use crate::engine::report::audit::{ArtifactKind, EntryPoints};
 pub const PREFIXES: [&str; 2] = ["PyInit_", "PyModExport_"];
 
 /// The entry points that `binary`, read from `source`, exports, with the module name that is expected of it; `None` for a
-/// kind of artifact that is no extension module, and for formats whose exports are not read.
+/// kind of artifact that is no extension module.
 ///
 /// # Errors
 /// [`crate::engine::Error::Malformed`] when the symbol tables lead out of the file.
@@ -20,19 +19,12 @@ pub fn entry_points(
     kind: ArtifactKind,
     expected: Option<&str>,
 ) -> Result<Option<EntryPoints>> {
-    if !matches!(kind, ArtifactKind::Cdylib | ArtifactKind::Extension) || binary.format != Format::Elf {
+    if !matches!(kind, ArtifactKind::Cdylib | ArtifactKind::Extension) {
         return Ok(None);
     }
     let prefixes = PREFIXES.map(str::as_bytes);
-    let mut found = Vec::new();
-    for details in binary.slices.iter().filter_map(|slice| slice.elf.as_ref()) {
-        let names = Symbols::open(source, details)?.exported_with_prefixes(&prefixes)?;
-        found.extend(names.into_iter().map(|name| name.to_text().into_owned()));
-    }
-    // A prefix can also stand in the middle of a longer name, whose tail the linker shares.
-    found.retain(|name| PREFIXES.iter().any(|prefix| name.len() > prefix.len() && name.starts_with(prefix)));
-    found.sort();
-    found.dedup();
+    let names = exported_with_prefixes(source, binary, &prefixes)?;
+    let found = names.iter().map(|name| name.to_text().into_owned()).collect();
     Ok(Some(EntryPoints { expected: expected.map(str::to_string), found }))
 }
 

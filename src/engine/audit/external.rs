@@ -8,7 +8,7 @@ use super::demands::{is_dynamic_linker, is_libpython};
 use super::exclude::{Pattern, is_excluded};
 use super::policy::Policy;
 use crate::engine::binary::{self, Format};
-use crate::engine::deps::{CrateLibrary, CrateTree, Graph, Node, NodeKind};
+use crate::engine::deps::{CrateLibrary, CrateTree, Graph, Node, NodeKind, known_by_name};
 use crate::engine::file::Windows;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};
@@ -106,7 +106,8 @@ pub fn is_external(node: &Node, format: Format) -> bool {
             let path = node.realpath.as_deref().or(node.path.as_deref()).unwrap_or(Path::new(""));
             match format {
                 Format::MachO => !is_apple_system(path) && !is_apple_python(path),
-                Format::Pe => !is_windows_system(path) && !is_libpython(&node.name.to_text()),
+                // Also a Python DLL or a runtime of the compiler that was found as a file.
+                Format::Pe => !is_windows_system(path) && known_by_name(node.name.as_bytes()).is_none(),
                 Format::Elf => true,
             }
         }

@@ -39,7 +39,7 @@ mod tests {
             assert_eq!(headings, ["## What", "## Why it matters", "## How to see it", "## How to mend it"], "{code}");
             let lines = page.lines().count();
             assert!((15..=42).contains(&lines), "{code}: {lines} lines");
-            assert!(page.lines().all(|line| line.chars().count() <= 125), "{code}");
+            assert!(page.lines().all(|line| line.chars().count() <= 108), "{code}");
         }
         assert_eq!(page("ww003"), page("WW003"));
         assert_eq!(page("WW000"), None);

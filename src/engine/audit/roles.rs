@@ -6,7 +6,7 @@ use super::exclude::{Pattern, is_excluded};
 use super::external::{External, is_external};
 use super::policy::Policy;
 use crate::engine::binary::Format;
-use crate::engine::deps::Node;
+use crate::engine::deps::{Node, NodeKind, known_by_name};
 use crate::engine::report::audit::NodeRole;
 
 /// The rules by which roles are given.
@@ -35,7 +35,8 @@ impl<'a> Roles<'a> {
     #[must_use]
     pub fn of(&self, node: &Node) -> NodeRole {
         let name = node.name.to_text();
-        if is_libpython(&name) {
+        let is_python_dll = || known_by_name(node.name.as_bytes()) == Some(NodeKind::Libpython);
+        if is_libpython(&name) || (self.format == Format::Pe && is_python_dll()) {
             return NodeRole::Libpython;
         }
         if is_excluded(self.exclude, &name, node.path.as_deref(), node.realpath.as_deref()) {

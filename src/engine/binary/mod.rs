@@ -8,12 +8,12 @@ mod exports;
 pub mod macho;
 mod name;
 pub mod pe;
-mod record;
+pub mod record;
 mod repaired;
 
 pub use exports::exported_with_prefixes;
 pub use name::Name;
-pub use repaired::{RepairedEvidence, repaired_evidence};
+pub use repaired::{RepairedEvidence, is_suffixed, repaired_evidence};
 
 use crate::engine::file::ReadAt;
 use serde::{Deserialize, Serialize};

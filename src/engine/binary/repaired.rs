@@ -39,7 +39,9 @@ pub fn repaired_evidence(slice: &Slice) -> RepairedEvidence {
     }
 }
 
-fn is_suffixed(name: &[u8]) -> bool {
+/// Whether `name` bears a graft's hash: `libgreet-47542e49.so.1`.
+#[must_use]
+pub fn is_suffixed(name: &[u8]) -> bool {
     let leaf = name.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
     let stem = leaf.split(|byte| *byte == b'.').next().unwrap_or_default();
     let Some((rest, digits)) = stem.split_last_chunk::<HASH_DIGITS>() else { return false };

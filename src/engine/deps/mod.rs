@@ -27,3 +27,4 @@ pub use graph::{Edge, Graph, Node, NodeKind};
 pub use inputs::{Libc, LoaderInputs, Placed, guess_libc, host_hwcaps, host_libc};
 pub use lddtree::{CrateLibrary, CrateTree, crate_tree};
 pub use loader::{Loader, resolve};
+pub use windows::known_by_name;

@@ -115,7 +115,8 @@ const SYSTEM: &[&str] = &[
 const RUNTIME: &[&str] = &["vcruntime", "msvcp", "msvcr", "vccorlib", "concrt", "vcamp", "vcomp", "ucrtbase", "mfc"];
 
 /// What a DLL's name says it is, where that needs no search.
-pub(super) fn known_by_name(name: &[u8]) -> Option<NodeKind> {
+#[must_use]
+pub fn known_by_name(name: &[u8]) -> Option<NodeKind> {
     let lower = String::from_utf8_lossy(name).to_ascii_lowercase();
     let stem = lower.strip_suffix(".dll").unwrap_or(&lower);
     if stem.starts_with("api-ms-") || stem.starts_with("ext-ms-") || SYSTEM.contains(&stem) {

@@ -2,10 +2,14 @@
 
 mod builtin;
 mod editor;
+mod facts;
+mod names;
+mod patchelf;
 mod prepare;
 mod verify;
 
 pub use builtin::Builtin;
 pub use editor::{EditPlan, EditRefusal, EditRequest, Editor, Patch};
+pub use patchelf::Patchelf;
 pub use prepare::{Graft, Mode, Repair, RepairOptions, Subject, describe, describe_request, prepare};
 pub use verify::Verification;

@@ -1,19 +1,10 @@
 //! WW001, patched bytes in cargo's cache, and WW002, paths that share the artifact's inode.
 
 use super::{finding, quoted};
+use crate::engine::binary::is_suffixed;
 use crate::engine::report::audit::{ArtifactReport, Finding, NodeRole, RelatedFile, Severity, StagingReport};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-
-/// Whether `name` bears the hash suffix of a grafted library: `libgreet-47542e49.so.1`.
-#[must_use]
-pub(super) fn is_grafted_name(name: &str) -> bool {
-    let leaf = name.rsplit('/').next().unwrap_or(name);
-    let stem = leaf.split_once('.').map_or(leaf, |(stem, _)| stem);
-    stem.rsplit_once('-').is_some_and(|(_, hash)| {
-        hash.len() == 8 && hash.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
-    })
-}
 
 /// Whether a search path entry leads into a wheel's directory of grafted libraries.
 fn is_bundle_path(literal: &str) -> bool {
@@ -29,7 +20,7 @@ pub(super) fn already_repaired(report: &ArtifactReport, staging: &StagingReport)
     let mut evidence = Vec::new();
     let (mut unresolved, mut bundle_path) = (false, false);
     for slice in &report.slices {
-        for name in slice.needed.iter().filter(|name| is_grafted_name(name)) {
+        for name in slice.needed.iter().filter(|name| is_suffixed(name.as_bytes())) {
             let is_missing = slice
                 .tree
                 .as_ref()

@@ -1,7 +1,7 @@
 //! WW003: a needed library that is nowhere on the search.
 
-use super::cache::is_grafted_name;
 use super::{finding, quoted};
+use crate::engine::binary::is_suffixed;
 use crate::engine::report::audit::{
     ArtifactReport, Candidate, Finding, FoundBy, NodeRole, Rejection, SearchRule, Severity, Tree, TreeEdge, TreeNode,
 };
@@ -13,7 +13,7 @@ pub(super) fn missing_libraries(report: &ArtifactReport, already_repaired: bool)
     let mut found: BTreeMap<String, Finding> = BTreeMap::new();
     for tree in report.slices.iter().filter_map(|slice| slice.tree.as_ref()) {
         for node in &tree.nodes {
-            if already_repaired && is_grafted_name(&node.name) {
+            if already_repaired && is_suffixed(node.name.as_bytes()) {
                 continue;
             }
             let edges: Vec<&TreeEdge> = tree.edges.iter().filter(|edge| edge.to == node.id).collect();

@@ -244,15 +244,10 @@ fn what_the_caller_knows_becomes_findings() {
 }
 
 #[test]
-fn grafted_names_are_told_from_others() {
-    for (name, grafted) in [
-        ("libgreet-47542e49.so.1", true),
-        ("libquadmath-96973f99-1f5b.so", false),
-        ("libfoo-20240101.so", true),
-        ("libgreet-47542E49.so.1", false),
-        ("ld-linux-x86-64.so.2", false),
-        ("libgtk-3.so.0", false),
-    ] {
-        assert_eq!(cache::is_grafted_name(name), grafted, "{name}");
-    }
+fn a_date_in_a_name_is_no_repair() {
+    let mut audit = bare(ArtifactKind::Cdylib);
+    need(&mut audit, "libfoo-20240101.so", NodeRole::Allowed, Some(SearchRule::Default));
+    let mut staging = audit.report.staging.clone();
+    staging.cargo_output = Some(audit.report.path.clone());
+    assert_eq!(find(&audit, &staging), []);
 }

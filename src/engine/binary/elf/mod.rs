@@ -6,6 +6,7 @@ mod symbols;
 mod tables;
 mod view;
 
+pub use dynamic::StringTable;
 pub use hardening::hardening;
 pub use symbols::{Symbols, UndefinedSymbol};
 pub use view::read;

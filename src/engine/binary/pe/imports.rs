@@ -19,11 +19,24 @@ pub enum ImportTable {
     DelayImport,
 }
 
+/// One imported library, and where the file says so.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Import {
+    /// Which table it stands in.
+    pub table: ImportTable,
+    /// Its name.
+    pub name: Name,
+    /// Where its descriptor stands in the file.
+    pub descriptor: u64,
+    /// Where its name stands in the file.
+    pub name_offset: u64,
+}
+
 /// The libraries of both tables, in the file's order, the import table first.
 ///
 /// # Errors
 /// [`crate::engine::Error::Malformed`] when a table or a name lies in no section.
-pub fn imports(source: &dyn ReadAt, headers: &Headers) -> Result<Vec<(ImportTable, Name)>> {
+pub fn imports(source: &dyn ReadAt, headers: &Headers) -> Result<Vec<Import>> {
     let mut found = Vec::new();
     if let Some(table) = headers.directory(directory::IMPORT) {
         for number in 0..MOST_DESCRIPTORS {
@@ -34,7 +47,12 @@ pub fn imports(source: &dyn ReadAt, headers: &Headers) -> Result<Vec<(ImportTabl
             if name == 0 || descriptor.word(16)? == 0 {
                 break;
             }
-            found.push((ImportTable::Import, headers.name(source, name, "an imported library's name")?));
+            found.push(Import {
+                table: ImportTable::Import,
+                name: headers.name(source, name, "an imported library's name")?,
+                descriptor: descriptor.offset(),
+                name_offset: headers.file_offset(name).map_or(0, |place| place.0),
+            });
         }
     }
     if let Some(table) = headers.directory(directory::DELAY_IMPORT) {
@@ -48,7 +66,12 @@ pub fn imports(source: &dyn ReadAt, headers: &Headers) -> Result<Vec<(ImportTabl
             if descriptor.word(0)? & DELAY_BY_RVA == 0 {
                 name = name.saturating_sub(headers.image_base);
             }
-            found.push((ImportTable::DelayImport, headers.name(source, name, "a delay-loaded library's name")?));
+            found.push(Import {
+                table: ImportTable::DelayImport,
+                name: headers.name(source, name, "a delay-loaded library's name")?,
+                descriptor: descriptor.offset(),
+                name_offset: headers.file_offset(name).map_or(0, |place| place.0),
+            });
         }
     }
     Ok(found)

@@ -7,5 +7,5 @@ mod view;
 
 pub use exports::{exported_with_prefixes, own_name};
 pub use headers::{DIRECTORY_NAMES, Directory, Headers, Section, directory};
-pub use imports::{ImportTable, imports};
+pub use imports::{Import, ImportTable, imports};
 pub use view::read;

@@ -18,12 +18,12 @@ const DLL: u16 = 0x2000;
 /// [`crate::engine::Error::Malformed`] with the place at which the file is not what the format demands.
 pub fn read(source: &dyn ReadAt) -> Result<Slice> {
     let headers = Headers::read(source)?;
-    let needed = imports(source, &headers)?.into_iter().map(|(table, name)| {
-        let binding = match table {
+    let needed = imports(source, &headers)?.into_iter().map(|import| {
+        let binding = match import.table {
             ImportTable::Import => NeededBinding::Required,
             ImportTable::DelayImport => NeededBinding::Delayed,
         };
-        Needed { name, binding }
+        Needed { name: import.name, binding }
     });
     Ok(Slice {
         offset: 0,

@@ -1,9 +1,9 @@
 //! Carrying a plan out: on the planned file only, which nobody else has a name of, and with the result read again.
 
 use super::Builtin;
-use super::changes::Names;
-use super::facts::{Facts, Stop};
 use crate::engine::file::ReadAt;
+use crate::engine::repair::facts::{Facts, Stop};
+use crate::engine::repair::names::Names;
 use crate::engine::repair::{EditPlan, Editor};
 use crate::engine::{Context, Error, Result};
 use std::fs::{File, OpenOptions};

@@ -1,114 +1,12 @@
-//! What the requests of one edit come to together: the dynamic entries and version records as they shall be.
+//! The dynamic entries as the requests of one edit want them.
 
-use super::facts::{Facts, Stop, refuse};
 use crate::engine::Result;
 use crate::engine::binary::Name;
 use crate::engine::file::ReadAt;
 use crate::engine::repair::EditRequest;
+use crate::engine::repair::facts::{Facts, Stop};
+use crate::engine::repair::names::Names;
 use goblin::elf::dynamic::{DT_NEEDED, DT_RPATH, DT_RUNPATH, DT_SONAME};
-
-/// What the loader reads by name in a file, and what an edit can change of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Names {
-    /// The `DT_SONAME`s.
-    pub sonames: Vec<Name>,
-    /// The `DT_NEEDED`s, in order.
-    pub needed: Vec<Name>,
-    /// The search paths: whether it is a `DT_RPATH`, and its text.
-    pub run_paths: Vec<(bool, Name)>,
-    /// The libraries that `.gnu.version_r` names, in order.
-    pub versions: Vec<Name>,
-}
-
-impl Names {
-    /// The names in the file that `facts` tell of.
-    pub fn of(facts: &Facts, source: &dyn ReadAt) -> Result<Self> {
-        let versions = facts.versions.iter().map(|record| record.library.clone()).collect();
-        let mut names = Self { sonames: Vec::new(), needed: Vec::new(), run_paths: Vec::new(), versions };
-        for entry in &facts.tables.dynamic {
-            match entry.d_tag {
-                DT_SONAME => names.sonames.push(facts.string(source, entry.d_val)?),
-                DT_NEEDED => names.needed.push(facts.string(source, entry.d_val)?),
-                tag @ (DT_RPATH | DT_RUNPATH) => {
-                    names.run_paths.push((tag == DT_RPATH, facts.string(source, entry.d_val)?));
-                }
-                _ => {}
-            }
-        }
-        Ok(names)
-    }
-
-    /// Whether the file would be the same after `request`.
-    pub fn fulfil(&self, request: &EditRequest) -> bool {
-        match request {
-            EditRequest::SetSoname(name) => self.sonames.as_slice() == std::slice::from_ref(name),
-            EditRequest::SetRpath(text) => matches!(self.run_paths.as_slice(), [(true, found)] if found == text),
-            EditRequest::RemoveRunPaths => self.run_paths.is_empty(),
-            EditRequest::ReplaceNeeded { from, to } => {
-                from == to || !(self.needed.contains(from) || self.versions.contains(from))
-            }
-        }
-    }
-
-    /// The names after all `requests`, which don't contradict each other.
-    pub fn after(&self, requests: &[EditRequest]) -> Self {
-        let rename = |name: &Name| {
-            let found = requests.iter().find_map(|request| match request {
-                EditRequest::ReplaceNeeded { from, to } if from == name => Some(to),
-                _ => None,
-            });
-            found.unwrap_or(name).clone()
-        };
-        let mut names = Self {
-            needed: self.needed.iter().map(rename).collect(),
-            versions: self.versions.iter().map(rename).collect(),
-            ..self.clone()
-        };
-        for request in requests {
-            match request {
-                EditRequest::SetSoname(name) => names.sonames = vec![name.clone()],
-                EditRequest::SetRpath(text) => names.run_paths = vec![(true, text.clone())],
-                EditRequest::RemoveRunPaths => names.run_paths.clear(),
-                EditRequest::ReplaceNeeded { .. } => {}
-            }
-        }
-        names
-    }
-}
-
-/// The requests that change something; refused when one can't be written or two contradict each other.
-pub(super) fn effective(names: &Names, requests: &[EditRequest]) -> Result<Vec<EditRequest>, Stop> {
-    for (number, request) in requests.iter().enumerate() {
-        let texts: Vec<&Name> = match request {
-            EditRequest::SetSoname(name) | EditRequest::SetRpath(name) => vec![name],
-            EditRequest::RemoveRunPaths => Vec::new(),
-            EditRequest::ReplaceNeeded { from, to } => vec![from, to],
-        };
-        if texts.iter().any(|text| text.as_bytes().contains(&0)) {
-            return Err(refuse("a name with a NUL in it ends there", "give a name without NUL"));
-        }
-        if requests.iter().take(number).any(|other| contradict(other, request)) {
-            return Err(refuse("two of the requests contradict each other", "ask for one of them"));
-        }
-    }
-    let mut kept: Vec<EditRequest> = Vec::new();
-    for request in requests {
-        if !names.fulfil(request) && !kept.contains(request) {
-            kept.push(request.clone());
-        }
-    }
-    Ok(kept)
-}
-
-fn contradict(one: &EditRequest, other: &EditRequest) -> bool {
-    use EditRequest::{RemoveRunPaths, ReplaceNeeded, SetRpath, SetSoname};
-    match (one, other) {
-        (SetSoname(one), SetSoname(other)) | (SetRpath(one), SetRpath(other)) => one != other,
-        (SetRpath(_), RemoveRunPaths) | (RemoveRunPaths, SetRpath(_)) => true,
-        (ReplaceNeeded { from, to }, ReplaceNeeded { from: other, to: name }) => from == other && to != name,
-        _ => false,
-    }
-}
 
 /// A dynamic entry as it shall be.
 #[derive(Debug, Clone, PartialEq, Eq)]

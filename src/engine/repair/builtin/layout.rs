@@ -2,9 +2,9 @@
 //!
 //! Within a segment `strip` writes sections in the order of their headers, so the pieces are put in that order too.
 
-use super::facts::{Facts, Stop, extent, refuse};
 use super::room::{HeaderRoom, Own, file_range, header_room, meets, own_segment};
 use crate::engine::binary::elf::Segment;
+use crate::engine::repair::facts::{Facts, Stop, extent, refuse};
 use goblin::elf::header::{EM_386, EM_ARM, EM_RISCV, EM_X86_64, ET_DYN};
 use goblin::elf::program_header::PT_INTERP;
 

@@ -6,7 +6,6 @@
 mod apply;
 mod changes;
 mod encode;
-mod facts;
 mod layout;
 mod plan;
 mod room;
@@ -15,10 +14,10 @@ mod strings;
 mod symbols;
 mod tally;
 
+use super::facts::{Facts, Stop};
 use super::{EditPlan, EditRefusal, EditRequest, Editor};
 use crate::engine::file::ReadAt;
 use crate::engine::{Context, Result};
-use facts::{Facts, Stop};
 use std::path::Path;
 use tally::Tally;
 

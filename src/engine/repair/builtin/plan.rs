@@ -2,12 +2,13 @@
 
 use super::changes::{self, Entry, Value};
 use super::encode::Encode;
-use super::facts::{Facts, Stop, refuse};
 use super::layout::{Demand, Layout};
 use super::strings::NewStrings;
 use super::{room, segment};
 use crate::engine::Error;
 use crate::engine::file::ReadAt;
+use crate::engine::repair::facts::{Facts, Stop, refuse};
+use crate::engine::repair::names::Names;
 use crate::engine::repair::{EditPlan, EditRequest, Patch};
 use goblin::elf::dynamic::{DT_FLAGS_1, DT_NEEDED, DT_NULL, DT_STRSZ};
 use goblin::elf::header::ET_DYN;
@@ -32,8 +33,8 @@ pub(super) struct Edit<'a> {
 
 /// Plans `requests` on `source`.
 pub(super) fn plan(source: &dyn ReadAt, facts: &Facts, requests: &[EditRequest]) -> Result<EditPlan, Stop> {
-    let names = changes::Names::of(facts, source)?;
-    let requests = changes::effective(&names, requests)?;
+    let names = Names::of(facts, source)?;
+    let requests = names.effective(requests)?;
     let mut plan = EditPlan {
         requests,
         patches: Vec::new(),
@@ -84,7 +85,7 @@ pub(super) fn plan(source: &dyn ReadAt, facts: &Facts, requests: &[EditRequest])
 fn resolve<'a>(
     source: &dyn ReadAt,
     facts: &'a Facts,
-    names: &changes::Names,
+    names: &Names,
     requests: &[EditRequest],
 ) -> Result<Edit<'a>, Stop> {
     let encode = Encode::like(&facts.tables);

@@ -2,10 +2,10 @@
 //!
 //! The header table should stay where it is: `strip` writes it there again. So the sections behind it make way.
 
-use super::facts::{Facts, extent};
 use crate::engine::Result;
 use crate::engine::binary::elf::{Section, Segment};
 use crate::engine::file::ReadAt;
+use crate::engine::repair::facts::{Facts, extent};
 use goblin::elf::dynamic::{DT_REL, DT_RELA, DT_RELASZ, DT_RELSZ};
 use goblin::elf::header::ET_DYN;
 use goblin::elf::program_header::{PF_X, PT_GNU_PROPERTY, PT_GNU_STACK, PT_INTERP, PT_LOAD, PT_NOTE, PT_NULL, PT_PHDR};

@@ -1,7 +1,6 @@
 //! The writes of an edit with a new or grown segment: its pieces, and everything that has to follow them.
 
 use super::encode::Encode;
-use super::facts::{Facts, Stop, extent};
 use super::layout::{Content, Layout, Piece};
 use super::plan::{Edit, dynamic_in_place, dynamic_values, lost};
 use super::room::{HeaderRoom, meets};
@@ -9,6 +8,7 @@ use super::symbols;
 use crate::engine::binary::elf::{Section, Segment};
 use crate::engine::file::ReadAt;
 use crate::engine::repair::Patch;
+use crate::engine::repair::facts::{Facts, Stop, extent};
 use goblin::elf::dynamic::{
     DT_GNU_HASH, DT_HASH, DT_JMPREL, DT_REL, DT_RELA, DT_STRTAB, DT_SYMTAB, DT_VERDEF, DT_VERNEED, DT_VERSYM,
 };

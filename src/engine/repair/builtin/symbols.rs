@@ -3,10 +3,10 @@
 //! Nothing at run time reads them; debuggers and checkers do. Only local symbols can stand in those sections.
 
 use super::encode::Encode;
-use super::facts::Facts;
 use crate::engine::Result;
 use crate::engine::file::ReadAt;
 use crate::engine::repair::Patch;
+use crate::engine::repair::facts::Facts;
 use goblin::elf::section_header::SHT_SYMTAB;
 
 /// Symbols that are read at once.

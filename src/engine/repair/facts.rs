@@ -2,10 +2,10 @@
 //!
 //! Everything is found through program headers and the dynamic section; section headers are only kept in step.
 
+use super::EditRefusal;
 use crate::engine::binary::Name;
 use crate::engine::binary::elf::{Section, Segment, Tables};
 use crate::engine::file::ReadAt;
-use crate::engine::repair::EditRefusal;
 use crate::engine::{Error, Result};
 use goblin::elf::dynamic::{DT_STRSZ, DT_STRTAB, DT_VERNEED, DT_VERNEEDNUM};
 use goblin::elf::header::ET_REL;
