@@ -189,7 +189,15 @@ fn steps(name: &str, done: usize) -> Vec<SnapshotStep> {
         vec![effect("symlink", &staged, Some(&output), 0, "the bundle names the edited file")],
     ];
     let numbered = Step::ALL.into_iter().zip(effects).enumerate();
-    numbered.map(|(place, (step, effects))| SnapshotStep { step, done: place < done, effects, refusal: None, notes: Vec::new() }).collect()
+    numbered
+        .map(|(place, (step, effects))| SnapshotStep {
+            step,
+            done: place < done,
+            effects,
+            refusal: None,
+            notes: Vec::new(),
+        })
+        .collect()
 }
 
 fn report(name: &str, kind: ArtifactKind, format: Format, size: u64) -> ArtifactReport {

@@ -36,7 +36,8 @@ pub fn run(session: Session, features: TerminalFeatures) -> Result<()> {
     let size = screen.size().wrap_err("the terminal does not say its size")?;
     let mut state = State::new(snapshot, size);
     filter::refresh(&mut state);
-    let mut inspector = Inspector { screen, theme: Theme::new(features), state, events, pending: VecDeque::new(), last_frame: None };
+    let mut inspector =
+        Inspector { screen, theme: Theme::new(features), state, events, pending: VecDeque::new(), last_frame: None };
     // The first frame waits for nothing.
     inspector.draw()?;
     signals::listen(sender.clone()).wrap_err("signals can't be caught")?;

@@ -5,6 +5,7 @@ use super::jobs::{Job, Lane as LaneName, Request};
 use super::lane::Lane;
 use super::receive::{Outcome, WorkerEvent};
 use super::state::HexWindow;
+use crate::engine::compare::compare;
 use crate::engine::file::{ReadAt, Windows, sha256};
 use crate::engine::project::ArtifactId;
 use crate::engine::stage::Session;
@@ -122,7 +123,9 @@ fn to_the_end(session: &mut Session, context: &Context, events: &Sender<Event>) 
 fn serve_reader(job: &Job) -> Outcome {
     let context = &job.context;
     let outcome = match &job.request {
-        Request::Diff { clean, staged, .. } => Err(Error::Tool { program: "compare".into(), message: format!("{} {}", clean.display(), staged.display()) }),
+        Request::Diff { clean, staged, .. } => {
+            compare(clean, staged, context).map(|diff| Outcome::Diff(Arc::new(diff)))
+        }
         Request::Hex { clean, staged, offset, .. } => {
             window(clean, staged, *offset).map(|window| Outcome::Hex(Arc::new(window)))
         }

@@ -26,7 +26,7 @@ impl Rows for Log {
 
     fn row<'a>(&self, state: &'a State, index: usize, theme: Theme, cells: usize) -> Line<'a> {
         let Some((entry, name)) = nth(state, index) else { return Line::default() };
-        let (word, role) = if entry.failed { ("failed", Role::Bad) } else { ("done", Role::Good) };
+        let (word, role) = if entry.failed { ("failed", Role::Bad) } else { ("✓", Role::Good) };
         let mut parts = vec![Cell::fixed(word, role, 6), Cell::rest(entry.text.as_str(), Role::Plain, 1)];
         if cells >= 48 {
             parts.insert(1, Cell::fixed(name, Role::Quiet, 16).path());

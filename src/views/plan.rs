@@ -104,7 +104,7 @@ fn step_row<'a>(state: &State, step: &'a SnapshotStep, theme: Theme, cells: usiz
     let title = if at == Mark::Next { Role::Next } else { Role::Strong };
     let summary = match (&step.refusal, step.effects.len()) {
         (Some(refusal), _) if !step.done => format!("refused: {}", refusal.reason),
-        (_, 0) => nothing(step.step).to_owned(),
+        (_, 0) => without_effects(state, step),
         (_, count) => {
             format!("{}, {}", words::counted(count, "effect", "effects"), writes(step))
         }
@@ -159,6 +159,15 @@ fn short_target(effect: &PlannedEffect) -> String {
     }
 }
 
+/// What there is to say of a step that has no effects: nothing is planned behind a refused one.
+fn without_effects(state: &State, step: &SnapshotStep) -> String {
+    let before = steps(state).iter().take_while(|other| other.step < step.step);
+    match before.filter(|other| !other.done && other.refusal.is_some()).last() {
+        Some(refused) if !step.done => format!("not planned, because {} is refused", refused.step.title()),
+        _ => nothing(step.step).to_owned(),
+    }
+}
+
 /// What a step without effects does.
 const fn nothing(step: Step) -> &'static str {
     match step {
@@ -178,7 +187,9 @@ fn cost(step: &SnapshotStep) -> String {
     if let Some(refusal) = &step.refusal {
         return format!("{title} is refused: {}; {}", refusal.reason, refusal.way_out);
     }
-    let Some(first) = step.effects.first() else { return format!("{title}: {}", nothing(step.step)) };
+    // A directory is made for the sake of what follows.
+    let main = step.effects.iter().find(|effect| effect.kind != "mkdir").or(step.effects.first());
+    let Some(first) = main else { return format!("{title}: {}", nothing(step.step)) };
     let more = match step.effects.len() - 1 {
         0 => String::new(),
         more => format!(" and {more} more"),
@@ -228,7 +239,8 @@ fn about_step(text: &mut Text, state: &State, step: &SnapshotStep) {
         text.labelled("way out", &refusal.way_out, Role::Plain);
     }
     if step.effects.is_empty() {
-        text.labelled("effects", nothing(step.step), Role::Plain);
+        text.labelled("effects", &without_effects(state, step), Role::Plain);
+        about_notes(text, step);
         return;
     }
     let (reads, writes) = sums([step]);
@@ -241,6 +253,13 @@ fn about_step(text: &mut Text, state: &State, step: &SnapshotStep) {
     for (place, effect) in step.effects.iter().enumerate() {
         let what = format!("{}: {}", words::effect(&effect.kind), effect.why);
         text.labelled(if place == 0 { "why" } else { "" }, &what, Role::Plain);
+    }
+    about_notes(text, step);
+}
+
+fn about_notes(text: &mut Text, step: &SnapshotStep) {
+    for note in &step.notes {
+        text.labelled("note", note, Role::Warning);
     }
 }
 

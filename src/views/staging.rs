@@ -5,6 +5,8 @@ use super::rows::Rows;
 use super::text::Text;
 use super::theme::{Role, Theme};
 use super::words;
+use crate::app::action::Action;
+use crate::app::keymap;
 use crate::app::state::State;
 use crate::engine::report::audit::{RelatedFile, StagingReport, StagingState};
 use crate::engine::stage::ArtifactSnapshot;
@@ -149,10 +151,11 @@ fn facts(state: &State) -> Vec<Fact<'_>> {
 
 /// Both paths, each with its hash where one was asked for.
 fn files(state: &State, artifact: &ArtifactSnapshot, add: &mut impl FnMut(&'static str, String, Role)) {
-    let hash = |path: &Path, add: &mut dyn FnMut(&'static str, String, Role)| {
-        if let Some(hash) = state.hashes.get(path) {
-            add("sha256", hash.clone(), Role::Good);
-        }
+    let hash_key =
+        keymap::BINDINGS.iter().find(|binding| binding.action == Action::Hash).map_or_else(String::new, keymap::keys);
+    let hash = |path: &Path, add: &mut dyn FnMut(&'static str, String, Role)| match state.hashes.get(path) {
+        Some(hash) => add("sha256", hash.clone(), Role::Good),
+        None => add("sha256", format!("not computed; {hash_key} computes it"), Role::Quiet),
     };
     let staging = &artifact.staging;
     let (label, path) = match &staging.cargo_output {
@@ -161,7 +164,9 @@ fn files(state: &State, artifact: &ArtifactSnapshot, add: &mut impl FnMut(&'stat
     };
     let empty = staging.state == StagingState::Renamed;
     add(label, path.display().to_string(), if empty { Role::Quiet } else { Role::Plain });
-    hash(path, add);
+    if !empty {
+        hash(path, add);
+    }
     match &staging.staged {
         Some(staged) => {
             add("staged", staged.display().to_string(), Role::Plain);

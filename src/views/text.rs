@@ -76,27 +76,60 @@ impl Text {
         self.lines.push(line);
     }
 
-    /// A page in Markdown's plainest form: `#` headings, indented code, lists. Marks that say nothing are left out.
+    /// A page in Markdown's plainest form: `#` headings, code, lists, paragraphs. A paragraph's lines are joined before
+    /// they are wrapped anew; marks that say nothing are left out.
     pub fn page(&mut self, text: &str) {
         let mut code = false;
+        let mut block = Block::default();
         for line in text.lines() {
-            if line.starts_with("```") {
+            let trimmed = line.trim();
+            if trimmed.starts_with("```") {
+                self.flush(&mut block);
                 code = !code;
             } else if code {
                 self.hanging("    ", line, Role::Key);
             } else if let Some(heading) = line.strip_prefix('#') {
+                self.flush(&mut block);
                 self.blank();
                 self.heading(heading.trim_start_matches('#').trim());
-            } else if line.trim().is_empty() {
+            } else if trimmed.is_empty() {
+                self.flush(&mut block);
                 self.blank();
-            } else if let Some(item) = line.trim_start().strip_prefix("- ") {
-                self.hanging("· ", item, Role::Plain);
-            } else if line.starts_with("    ") {
-                self.hanging("    ", line.trim_start(), Role::Key);
+            } else if let Some(item) = trimmed.strip_prefix("- ") {
+                self.flush(&mut block);
+                block = Block { item: true, text: item.to_owned() };
+            } else if line.starts_with("    ") && block.text.is_empty() {
+                self.hanging("    ", trimmed, Role::Key);
             } else {
-                self.paragraph(line, Role::Plain);
+                block.push(trimmed);
             }
         }
+        self.flush(&mut block);
+    }
+
+    fn flush(&mut self, block: &mut Block) {
+        let Block { item, text } = std::mem::take(block);
+        if item {
+            self.hanging("· ", &text, Role::Plain);
+        } else if !text.is_empty() {
+            self.paragraph(&text, Role::Plain);
+        }
+    }
+}
+
+/// A paragraph or a list item whose lines are still being gathered.
+#[derive(Default)]
+struct Block {
+    item: bool,
+    text: String,
+}
+
+impl Block {
+    fn push(&mut self, line: &str) {
+        if !self.text.is_empty() {
+            self.text.push(' ');
+        }
+        self.text.push_str(line);
     }
 }
 
@@ -125,11 +158,11 @@ mod tests {
     fn labels_hang_and_pages_lose_their_marks() {
         let mut text = Text::new(40, Theme::new(fixture::POOR));
         text.labelled("path", "one two three four five six seven eight", Role::Plain);
-        text.page("# Title\n\nA line.\n\n\n- item\n\n```sh\nldconfig\n```\n");
+        text.page("# Title\n\nA line\nand more.\n\n\n- item\n  goes on\n\n```sh\nldconfig\n```\n");
         assert_eq!(
             plain(&text.into_lines()),
             "path          one two three four five\n              six seven eight\n\n\
-             Title\n\nA line.\n\n· item\n\n    ldconfig\n"
+             Title\n\nA line and more.\n\n· item goes on\n\n    ldconfig\n"
         );
     }
 }
