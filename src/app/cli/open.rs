@@ -1,6 +1,7 @@
 //! Opening the inspector: on what the user names, or on the demo lab.
 
 use super::arguments::{ColorChoice, Common};
+use super::artifacts::Opened;
 use super::output::Output;
 use super::{OK, TROUBLE, artifacts};
 use crate::app::features::{self, TerminalFeatures, TerminalVariables};
@@ -20,8 +21,14 @@ pub fn open(paths: &[PathBuf], common: &Common, output: &mut Output) -> Result<u
     if !on_a_terminal("audit", output) {
         return Ok(TROUBLE);
     }
-    let session = artifacts::open(paths, common, Lenses::Both, &Context::new(), output)?;
-    show(session, common)
+    let Opened { session, sandbox } = artifacts::open(paths, common, Lenses::Both, &Context::new(), output)?;
+    let results: Vec<PathBuf> =
+        session.project().artifacts.iter().map(|artifact| session.places().bundled(artifact)).collect();
+    let shown = show(session, common);
+    if results.iter().any(|path| path.symlink_metadata().is_ok()) {
+        artifacts::keep(sandbox, output);
+    }
+    shown
 }
 
 /// Opens the inspector on the demo lab, in a temporary directory.
@@ -57,11 +64,8 @@ fn show(session: Session, common: &Common) -> Result<u8> {
     let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
     let (no_color, term) = (variable("NO_COLOR"), std::env::var("TERM").ok());
     let locale = variable("LC_ALL").or_else(|| variable("LC_CTYPE")).or_else(|| variable("LANG"));
-    let variables = TerminalVariables {
-        no_color: no_color.as_deref(),
-        term: term.as_deref(),
-        locale: locale.as_deref(),
-    };
+    let variables =
+        TerminalVariables { no_color: no_color.as_deref(), term: term.as_deref(), locale: locale.as_deref() };
     let features = TerminalFeatures::from_environment(choice, variables);
     crate::app::run(session, features)?;
     Ok(OK)

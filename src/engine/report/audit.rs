@@ -71,11 +71,13 @@ pub enum ArtifactKind {
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct ArtifactReport {
     /// Its own path: cargo's path for a cargo output, also while it is staged.
+    #[serde(serialize_with = "super::lossy::path")]
     pub path: PathBuf,
     /// The path's bytes in hex, only where it is not UTF-8.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub path_bytes: Option<String>,
     /// The archive that it lies in, if it does.
+    #[serde(serialize_with = "super::lossy::option")]
     pub container: Option<PathBuf>,
     /// Its name in that archive.
     pub member: Option<String>,
@@ -163,6 +165,7 @@ pub struct RpathEntry {
     /// As it stands in the file.
     pub literal: String,
     /// With `$ORIGIN` and the like filled in; null where that can't be done.
+    #[serde(serialize_with = "super::lossy::option")]
     pub expanded: Option<PathBuf>,
     /// Whether that directory exists here; null where it can't be told.
     pub exists: Option<bool>,
@@ -187,8 +190,10 @@ pub struct TreeNode {
     /// The name it was asked for by.
     pub name: String,
     /// The path that it was found under; null for a missing one.
+    #[serde(serialize_with = "super::lossy::option")]
     pub path: Option<PathBuf>,
     /// That path with symbolic links resolved.
+    #[serde(serialize_with = "super::lossy::option")]
     pub realpath: Option<PathBuf>,
     /// Its machine.
     pub arch: Option<String>,
@@ -307,6 +312,7 @@ pub struct FoundBy {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Candidate {
     /// The file that was tried.
+    #[serde(serialize_with = "super::lossy::path")]
     pub path: PathBuf,
     /// By which rule.
     pub rule: SearchRule,
@@ -359,8 +365,10 @@ pub struct LensDifference {
     /// The needed name.
     pub name: String,
     /// Where the loader's lens finds it.
+    #[serde(serialize_with = "super::lossy::option")]
     pub loader: Option<PathBuf>,
     /// Where the lddtree lens finds it.
+    #[serde(serialize_with = "super::lossy::option")]
     pub lddtree: Option<PathBuf>,
     /// The reason, in words.
     pub why: String,
@@ -372,6 +380,7 @@ pub struct ExternalLibrary {
     /// The needed name.
     pub name: String,
     /// The file behind it; null when it was found nowhere.
+    #[serde(serialize_with = "super::lossy::option")]
     pub realpath: Option<PathBuf>,
     /// The name it gets in the bundle; null when it was found nowhere.
     pub grafted_name: Option<String>,
@@ -412,6 +421,7 @@ pub struct PolicyReason {
     /// The symbol version concerned.
     pub version: Option<String>,
     /// The file in which this stands.
+    #[serde(serialize_with = "super::lossy::option")]
     pub file: Option<PathBuf>,
 }
 
@@ -446,8 +456,10 @@ pub struct StagingReport {
     /// Whether the staged file's bytes differ from cargo's output by an edit of ours.
     pub edited: bool,
     /// Cargo's own path; null for a file that cargo did not make.
+    #[serde(serialize_with = "super::lossy::option")]
     pub cargo_output: Option<PathBuf>,
     /// The staged file; null while there is none.
+    #[serde(serialize_with = "super::lossy::option")]
     pub staged: Option<PathBuf>,
     /// Device number of the file that now holds the clean bytes.
     pub device: Option<u64>,
@@ -456,6 +468,7 @@ pub struct StagingReport {
     /// Its hard links.
     pub links: Option<u64>,
     /// Other paths of that inode which were found.
+    #[serde(serialize_with = "super::lossy::list")]
     pub aliases: Vec<PathBuf>,
     /// How many more names the link count says there are.
     pub aliases_elsewhere: u64,
@@ -467,6 +480,7 @@ pub struct StagingReport {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RelatedFile {
     /// Its path.
+    #[serde(serialize_with = "super::lossy::path")]
     pub path: PathBuf,
     /// What it is: `deps`, `maturin_staged`, `build_dir`.
     pub role: String,
@@ -554,6 +568,7 @@ pub struct BundleNames {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LinkedPathsReport {
     /// The directories, in cargo's order.
+    #[serde(serialize_with = "super::lossy::list")]
     pub paths: Vec<PathBuf>,
     /// `messages`, `build_output`, `cargo_config` or `options`; null when none were found.
     pub source: Option<String>,

@@ -5,9 +5,12 @@
 
 pub mod audit;
 pub mod diff;
+mod lossy;
 pub mod plan;
 pub mod run;
 mod schemas;
 pub mod tree;
+pub mod words;
 
+pub use lossy::to_json;
 pub use schemas::schemas;
