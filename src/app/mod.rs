@@ -33,3 +33,5 @@ pub use run::run;
 
 #[cfg(test)]
 pub(crate) mod fixture;
+#[cfg(test)]
+mod tests;

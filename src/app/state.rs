@@ -204,11 +204,11 @@ impl State {
         diff.runs.get(self.cursor(Panel::Bytes).chosen(diff.runs.len())?)
     }
 
-    /// The file offset of the first line of bytes to be shown: two lines before the chosen range, and the scrolling.
+    /// The file offset of the first line of bytes to be shown: sixteen bytes before the chosen range's first line, and the scrolling.
     #[must_use]
     pub fn hex_position(&self) -> Option<u64> {
         let run = self.chosen_run()?;
-        let start = (run.offset / 16).saturating_sub(2).saturating_mul(16);
+        let start = (run.offset / 16).saturating_sub(1).saturating_mul(16);
         Some(start.saturating_add(self.detail_scroll.saturating_mul(16)))
     }
 }

@@ -145,9 +145,12 @@ fn run_row<'a>(run: &'a Run, theme: Theme, cells: usize) -> Line<'a> {
     let kind = Cell::fixed(kind, role, 8);
     let region = run.region.as_deref().unwrap_or_default();
     let meaning = run.meaning.as_deref().unwrap_or_default();
-    let parts = match cells {
-        0..60 => vec![offset, length, kind, Cell::rest(region, Role::Plain, 1)],
-        _ => vec![offset, length, kind, Cell::fixed(region, Role::Plain, 15), Cell::rest(meaning, Role::Plain, 1)],
+    let parts = if cells < 110 {
+        // The meaning names the region, or there is none.
+        let what = if meaning.is_empty() { region } else { meaning };
+        vec![offset, length, kind, Cell::rest(what, Role::Plain, 1)]
+    } else {
+        vec![offset, length, kind, Cell::fixed(region, Role::Quiet, 18), Cell::rest(meaning, Role::Plain, 1)]
     };
     line(parts, cells, theme)
 }

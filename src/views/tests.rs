@@ -189,7 +189,7 @@ fn staging() {
 #[test]
 fn bytes() {
     let make = panel(PATCHED, Panel::Bytes);
-    says(&make(120, 40), &["5 changed ranges", "0x00000028", "program headers", "77 68 65 65 6c 77 72 69"]);
+    says(&make(120, 40), &["5 changed ranges", "0x00000028", "segment 7: PT_LOAD", "77 68 65 65 6c 77 72 69"]);
     pictures("bytes", make);
 }
 
