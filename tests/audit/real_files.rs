@@ -14,11 +14,13 @@ pub fn artifact(path: &Path, kind: ArtifactKind) -> Artifact {
     Artifact {
         id: ArtifactId(0),
         path: path.to_path_buf(),
+        loaded_as: path.to_path_buf(),
         name: path.file_name().unwrap().to_string_lossy().into_owned(),
         kind,
         cargo: None,
         linked_paths: LinkedPaths::default(),
         out_directories: Vec::new(),
+        expected_entry_point: None,
         names: BundleNames {
             distribution: "labext".into(),
             module: "labext".into(),

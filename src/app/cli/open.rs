@@ -2,7 +2,7 @@
 
 use super::arguments::{ColorChoice, Common};
 use super::output::Output;
-use super::{OK, TROUBLE, artifacts, environment};
+use super::{OK, TROUBLE, artifacts};
 use crate::app::features::{self, TerminalFeatures, TerminalVariables};
 use crate::engine::Context;
 use crate::engine::audit::Lenses;

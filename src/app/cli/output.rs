@@ -18,8 +18,6 @@ pub enum Tone {
     Strong,
     /// Less important.
     Faint,
-    /// All is well.
-    Good,
     /// May go wrong.
     Warning,
     /// Is wrong.
@@ -93,7 +91,6 @@ impl Output {
         let code = match tone {
             Tone::Strong => "1",
             Tone::Faint => "2",
-            Tone::Good => "32",
             Tone::Warning => "33",
             Tone::Bad => "31",
         };

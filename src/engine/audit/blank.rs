@@ -70,7 +70,7 @@ fn one_slice(slice: &Slice, artifact: &Artifact, build_directories: &[PathBuf]) 
         soname_bytes: slice.soname.as_ref().and_then(Name::lossy_hex),
         needed: slice.needed.iter().map(|needed| text(&needed.name)).collect(),
         interpreter: slice.interpreter.as_ref().map(text),
-        rpath: super::search_path::report(slice, &artifact.path, build_directories),
+        rpath: super::search_path::report(slice, &artifact.loaded_as, build_directories),
         tree: None,
         hardening: slice.elf.as_ref().map(elf::hardening),
     }
