@@ -51,11 +51,13 @@ fn named(name: &str) -> Key {
 }
 
 fn started(commands: &[Command]) -> Vec<&Job> {
-    let job = |command| match command {
-        &Command::Start(ref job) => Some(job),
-        _ => None,
-    };
-    commands.iter().filter_map(job).collect()
+    let mut jobs = Vec::new();
+    for command in commands {
+        if let Command::Start(job) = command {
+            jobs.push(job);
+        }
+    }
+    jobs
 }
 
 fn ended(state: &mut State, job: &Job, outcome: Outcome) -> Vec<Command> {
