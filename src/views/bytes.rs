@@ -1,4 +1,5 @@
-//! Clean bytes against the staged file: the changed ranges, what each is, and both files' bytes side by side.
+//! Clean bytes against the staged file: what differs in structure, then the changed ranges, what each is, and both files'
+//! bytes side by side.
 
 use super::hex::{self, Form};
 use super::row::{Cell, line};
@@ -25,9 +26,9 @@ fn diff(state: &State) -> Option<&DiffDocument> {
 
 fn nth(state: &State, index: usize) -> Option<Row<'_>> {
     let diff = diff(state)?;
-    match diff.runs.get(index) {
-        Some(run) => Some(Row::Run(run)),
-        None => diff.structure.get(index - diff.runs.len()).map(Row::Structure),
+    match diff.structure.get(index) {
+        Some(change) => Some(Row::Structure(change)),
+        None => diff.runs.get(index - diff.structure.len()).map(Row::Run),
     }
 }
 

@@ -188,8 +188,13 @@ fn staging() {
 
 #[test]
 fn bytes() {
-    let make = panel(PATCHED, Panel::Bytes);
+    let make = |width, height| {
+        let mut state = fixture::showing(PATCHED, Panel::Bytes, width, height);
+        update(&mut state, Action::NextChange);
+        state
+    };
     says(&make(120, 40), &["5 changed ranges", "0x00000028", "segment 7: PT_LOAD", "77 68 65 65 6c 77 72 69"]);
+    says(&make(120, 40), &["RUNPATH", "is gone", "new: /opt/lab/lib:$ORIGIN/../labext.libs"]);
     pictures("bytes", make);
 }
 
