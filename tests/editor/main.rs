@@ -5,6 +5,7 @@
 mod chain;
 mod damage;
 mod fixtures;
+mod headers;
 mod refusals;
 mod system;
 mod tools;
@@ -25,7 +26,8 @@ pub type Test = (&'static str, fn() -> Outcome);
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
-    let tests: Vec<Test> = [chain::TESTS, tools::TESTS, system::TESTS, refusals::TESTS, damage::TESTS].concat();
+    let tests: Vec<Test> =
+        [chain::TESTS, headers::TESTS, tools::TESTS, system::TESTS, refusals::TESTS, damage::TESTS].concat();
     let trials = tests.into_iter().map(|(name, test)| Trial::ignorable_test(name, move || finish(test()))).collect();
     libtest_mimic::run(&arguments, trials).exit_code()
 }

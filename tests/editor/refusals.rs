@@ -28,6 +28,7 @@ fn object_files() -> Outcome {
     std::fs::write(folder.path().join("a.c"), "int main(void) { return 0; }\n").unwrap();
     cc(folder.path(), &["-c", "a.c", "-o", "a.o"]).unwrap();
     assert!(refusal(&folder.path().join("a.o"), &[soname("a")]).reason.contains("object file"));
+    assert!(refusal(&folder.path().join("a.c"), &[soname("a")]).reason.contains("not an ELF file"));
     cc(folder.path(), &["-static", "-no-pie", "a.c", "-o", "a"]).map_err(|said| format!("no static libc: {said}"))?;
     assert!(refusal(&folder.path().join("a"), &[rpath("/a")]).reason.contains("no dynamic section"));
     Ok(())
