@@ -43,7 +43,13 @@ pub fn session(project: Project, common: &Common, lenses: Lenses) -> Result<Sess
 ///
 /// # Errors
 /// As [`find`] and [`session`].
-pub fn open(paths: &[PathBuf], common: &Common, lenses: Lenses, context: &Context, output: &mut Output) -> Result<Session> {
+pub fn open(
+    paths: &[PathBuf],
+    common: &Common,
+    lenses: Lenses,
+    context: &Context,
+    output: &mut Output,
+) -> Result<Session> {
     let mut project = find(paths, common, context)?;
     for note in &project.notes {
         output.note(format_args!("note: {note}"));

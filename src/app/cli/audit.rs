@@ -39,11 +39,7 @@ fn print(document: &AuditDocument, verbose: bool, output: &mut Output) -> Result
     let summary = &document.summary;
     output.line(format_args!(
         "{} artifacts, {} to be patched; {} errors, {} warnings, {} notes",
-        summary.artifacts,
-        summary.will_patch,
-        summary.findings.error,
-        summary.findings.warning,
-        summary.findings.note
+        summary.artifacts, summary.will_patch, summary.findings.error, summary.findings.warning, summary.findings.note
     ))
 }
 
@@ -82,7 +78,8 @@ fn print_artifact(artifact: &ArtifactReport, verbose: bool, output: &mut Output)
         }
     }
     for library in artifact.external_libs.iter().flatten() {
-        let place = library.realpath.as_ref().map_or_else(|| "found nowhere".to_owned(), |path| path.display().to_string());
+        let place =
+            library.realpath.as_ref().map_or_else(|| "found nowhere".to_owned(), |path| path.display().to_string());
         let grafted = library.grafted_name.as_ref().map(|name| format!(" → {name}")).unwrap_or_default();
         row("external", format_args!("{}{grafted}  {place}", library.name), output)?;
     }

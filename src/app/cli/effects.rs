@@ -9,11 +9,7 @@ use color_eyre::Result;
 ///
 /// # Errors
 /// When the output can't be written.
-pub fn heading<'a>(
-    step: Step,
-    effects: impl Iterator<Item = &'a PlannedEffect>,
-    output: &mut Output,
-) -> Result<()> {
+pub fn heading<'a>(step: Step, effects: impl Iterator<Item = &'a PlannedEffect>, output: &mut Output) -> Result<()> {
     let (mut count, mut reads, mut writes) = (0_usize, 0_u64, 0_u64);
     for effect in effects {
         count += 1;

@@ -57,11 +57,8 @@ fn show(session: Session, common: &Common) -> Result<u8> {
     let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
     let (no_color, term) = (variable("NO_COLOR"), std::env::var("TERM").ok());
     let locale = variable("LC_ALL").or_else(|| variable("LC_CTYPE")).or_else(|| variable("LANG"));
-    let variables = TerminalVariables {
-        no_color: no_color.as_deref(),
-        term: term.as_deref(),
-        locale: locale.as_deref(),
-    };
+    let variables =
+        TerminalVariables { no_color: no_color.as_deref(), term: term.as_deref(), locale: locale.as_deref() };
     let features = TerminalFeatures::from_environment(choice, variables);
     crate::app::run(session, features)?;
     Ok(OK)

@@ -107,7 +107,11 @@ fn has_errors(session: &Session) -> bool {
 
 fn print(document: &RunDocument, verbose: bool, output: &mut Output) -> Result<()> {
     for step in &document.steps {
-        effects::heading(step.step, step.effects.iter().filter(|effect| effect.done).map(|effect| &effect.effect), output)?;
+        effects::heading(
+            step.step,
+            step.effects.iter().filter(|effect| effect.done).map(|effect| &effect.effect),
+            output,
+        )?;
         for effect in step.effects.iter().filter(|effect| effect.done) {
             if verbose || effect.effect.kind != "mkdir" {
                 effects::effect("✓", &effect.effect, output)?;

@@ -5,9 +5,9 @@ use super::output::{Output, Tone};
 use super::{FINDINGS, OK, TROUBLE, artifacts, environment};
 use crate::engine::audit::Lenses;
 use crate::engine::deps::{Placed, crate_tree};
-use crate::engine::stage::Session;
 use crate::engine::report::audit::{ArtifactReport, FoundBy, NodeRole, SearchRule, Tree, TreeEdge};
 use crate::engine::report::tree::TreeDocument;
+use crate::engine::stage::Session;
 use color_eyre::Result;
 use std::collections::BTreeSet;
 

@@ -8,6 +8,8 @@ pub mod diff;
 pub mod plan;
 pub mod run;
 mod schemas;
+mod slice;
+mod staging;
 pub mod tree;
 
 pub use schemas::schemas;

@@ -1,16 +1,22 @@
 //! The JSON Schemas of the documents, made of the types themselves.
 
 use super::{audit::AuditDocument, diff::DiffDocument, plan::PlanDocument, run::RunDocument, tree::TreeDocument};
-use schemars::{Schema, schema_for};
+use schemars::generate::SchemaSettings;
+use schemars::{JsonSchema, Schema};
 
 /// Each document's name and schema.
 #[must_use]
 pub fn schemas() -> Vec<(&'static str, Schema)> {
     vec![
-        ("audit", schema_for!(AuditDocument)),
-        ("diff", schema_for!(DiffDocument)),
-        ("plan", schema_for!(PlanDocument)),
-        ("run", schema_for!(RunDocument)),
-        ("tree", schema_for!(TreeDocument)),
+        ("audit", schema::<AuditDocument>()),
+        ("diff", schema::<DiffDocument>()),
+        ("plan", schema::<PlanDocument>()),
+        ("run", schema::<RunDocument>()),
+        ("tree", schema::<TreeDocument>()),
     ]
+}
+
+/// As the document is written: there, a key whose value may be null is never missing.
+fn schema<T: JsonSchema>() -> Schema {
+    SchemaSettings::draft2020_12().for_serialize().into_generator().into_root_schema_for::<T>()
 }
