@@ -2,7 +2,7 @@
 //! leaves the terminal as it was. Nothing sleeps: each test waits for what the screen shows.
 
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 use std::io::{Read, Write};
 use std::num::NonZeroU16;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -81,7 +81,11 @@ impl Terminal {
     }
 
     fn signal(&self, signal: Signal) {
-        kill_process(Pid::from_raw(self.child.process_id().unwrap() as i32).unwrap(), signal).unwrap();
+        kill_process(self.pid(), signal).unwrap();
+    }
+
+    fn pid(&self) -> Pid {
+        Pid::from_raw(self.child.process_id().unwrap() as i32).unwrap()
     }
 
     /// Waits for the end, which must be a good one and leave the terminal as it was.
@@ -168,6 +172,8 @@ fn stopping_gives_the_terminal_back_and_continuing_takes_it_again() {
     at_labext(&mut terminal);
     terminal.keys("\x1a");
     terminal.wait("the terminal back", |told| !told.parser.screen().alternate_screen());
+    let stopped = waitpid(Some(terminal.pid()), WaitOptions::UNTRACED).unwrap().unwrap();
+    assert!(stopped.1.stopped());
     terminal.signal(Signal::CONT);
     terminal.wait("the screen again", |told| told.parser.screen().alternate_screen());
     terminal.wait_for("liblabext.so");
