@@ -89,7 +89,7 @@ impl Terminal {
     }
 
     /// Waits for the end, which must be a good one and leave the terminal as it was.
-    fn end(mut self) {
+    fn end(mut self, code: u32) {
         let status = self.child.wait().unwrap();
         self.wait("the end", |told| told.closed);
         let told = self.told.0.lock().unwrap();
@@ -99,7 +99,7 @@ impl Terminal {
         assert!(!screen.bracketed_paste(), "pastes are plain again");
         assert_eq!(screen.mouse_protocol_mode(), vt100::MouseProtocolMode::None);
         let tail = told.raw.len().saturating_sub(400);
-        assert_eq!(status.exit_code(), 0, "{}", String::from_utf8_lossy(&told.raw[tail..]));
+        assert_eq!(status.exit_code(), code, "{}", String::from_utf8_lossy(&told.raw[tail..]));
     }
 }
 
@@ -153,7 +153,7 @@ fn steps_go_forward_back_forward_and_to_the_end() {
     terminal.keys("a");
     terminal.wait_for("finalize ✓");
     terminal.keys("q");
-    terminal.end();
+    terminal.end(0);
 }
 
 #[test]
@@ -163,7 +163,7 @@ fn a_termination_signal_gives_the_terminal_back() {
     terminal.keys("n");
     terminal.wait_for("renamed");
     terminal.signal(Signal::TERM);
-    terminal.end();
+    terminal.end(130);
 }
 
 #[test]
@@ -178,7 +178,7 @@ fn stopping_gives_the_terminal_back_and_continuing_takes_it_again() {
     terminal.wait("the screen again", |told| told.parser.screen().alternate_screen());
     terminal.wait_for("liblabext.so");
     terminal.keys("q");
-    terminal.end();
+    terminal.end(0);
 }
 
 #[test]
@@ -198,7 +198,7 @@ fn without_colour_and_unicode_the_choice_still_shows() {
     }
     drop(told);
     terminal.keys("q");
-    terminal.end();
+    terminal.end(0);
 }
 
 #[test]
@@ -217,5 +217,5 @@ fn resizing_unknown_events_and_copying() {
     terminal.keys("?");
     terminal.wait_for("filter:");
     terminal.keys("leave\r");
-    terminal.end();
+    terminal.end(0);
 }

@@ -208,6 +208,8 @@ pub struct WillPatch {
     pub editable: Option<bool>,
     /// The edits of the mode in force, in words.
     pub edits: Vec<String>,
+    /// The search path that the patch step leaves; null when it stays as it is.
+    pub rpath: Option<RpathReport>,
     /// What maturin's own rule says.
     pub maturin_rule: MaturinRule,
 }
