@@ -160,7 +160,17 @@ fn policy() {
 #[test]
 fn rpath() {
     let make = panel(LABEXT, Panel::Rpath);
-    says(&make(120, 40), &["DT_RUNPATH", "$ORIGIN/../lib", "not there", "DT_RPATH after the patch step", "$ORIGIN/../labext.libs", "by 2 edits"]);
+    says(
+        &make(120, 40),
+        &[
+            "DT_RUNPATH",
+            "$ORIGIN/../lib",
+            "not there",
+            "DT_RPATH after the patch step",
+            "$ORIGIN/../labext.libs",
+            "by 2 edits",
+        ],
+    );
     pictures("rpath", make);
 }
 
