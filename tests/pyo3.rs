@@ -21,9 +21,11 @@ const FIXTURE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/pyo3"
 fn main() {
     let arguments = Arguments::from_args();
     let missing = missing_tool();
-    let tests: [(&str, fn() -> Result<(), Failed>); 4] = [
+    type Test = fn() -> Result<(), Failed>;
+    let tests: [(&str, Test); 5] = [
         ("the_result_equals_maturins", the_result_equals_maturins),
         ("the_bundle_imports_with_the_libraries_gone", the_bundle_imports_with_the_libraries_gone),
+        ("will_patch_is_what_happens", will_patch_is_what_happens),
         ("a_second_run_gives_the_same_and_cargo_stays_fresh", a_second_run_gives_the_same_and_cargo_stays_fresh),
         (
             "maturins_second_build_fails_and_its_scene_is_understood",
@@ -213,7 +215,7 @@ fn a_second_run_gives_the_same_and_cargo_stays_fresh() -> Result<(), Failed> {
     let second = elf_files(&project.repaired("second"));
     assert_eq!(first, second);
     assert_eq!(known_files(&target), clean, "after the second run");
-    for (path, _) in &first {
+    for path in first.keys() {
         let bytes = |run: &str| std::fs::read(project.root.join(run).join(path)).unwrap();
         assert_eq!(bytes("first"), bytes("second"), "{path}");
     }
@@ -222,6 +224,26 @@ fn a_second_run_gives_the_same_and_cargo_stays_fresh() -> Result<(), Failed> {
     let said = project.cargo_build();
     assert!(!said.contains("Compiling"), "the third build is fresh:\n{said}");
     assert_eq!(known_files(&target)[&output], clean[&output]);
+    Ok(())
+}
+
+/// The prediction against the hashes, in both modes and again: planning is not asked.
+fn will_patch_is_what_happens() -> Result<(), Failed> {
+    let project = Project::new();
+    project.cargo_build();
+    for (mode, predicted) in [("repair", "repair"), ("editable", "editable"), ("repair", "repair")] {
+        let audit = project.wheelwright(&["audit", ".", "--json", "--mode", mode]);
+        let audit: serde_json::Value = serde_json::from_slice(&audit.stdout).unwrap();
+        let run = project.wheelwright(&["run", ".", "--until", "patch", "--json", "--mode", mode]);
+        let run: serde_json::Value = serde_json::from_slice(&run.stdout).unwrap();
+        let hash = |path: &Path| wheelwright::engine::file::sha256(path, &wheelwright::engine::Context::new()).unwrap();
+        let output = project.root.join("target/release/liblabext.so");
+        let staged = project.root.join("target/wheelwright/release/liblabext.so");
+        assert_eq!(run["states"][0]["state"], "patched");
+        let changed = hash(&output) != hash(&staged);
+        assert_eq!(audit["artifacts"][0]["will_patch"][predicted], changed, "{mode}");
+        assert!(changed, "this project needs an edit in both modes");
+    }
     Ok(())
 }
 

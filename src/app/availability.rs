@@ -19,7 +19,6 @@ pub fn availability(state: &State, action: Action) -> Result<(), String> {
         Action::Fold if state.panel() != Panel::Tree => Err("only in the tree".into()),
         Action::Fold if state.tree.rows.is_empty() => Err("there is no tree".into()),
         Action::NextChange | Action::PreviousChange => changes(state),
-        Action::Open if state.panel() == Panel::Bytes => changes(state),
         Action::Open | Action::DetailUp | Action::DetailDown => row(state),
         Action::Copy | Action::Pager if !matches!(state.overlay, Overlay::Page(_)) => row(state),
         Action::Close => close(state),
@@ -78,7 +77,7 @@ fn changes(state: &State) -> Result<(), String> {
     if let Some(Err(reason)) = state.artifact().map(files_to_compare) {
         return Err(reason.into());
     }
-    if state.chosen_run().is_some() { Ok(()) } else { Err("there is no changed range".into()) }
+    if state.run_rows().is_empty() { Err("there is no changed range".into()) } else { Ok(()) }
 }
 
 fn row(state: &State) -> Result<(), String> {

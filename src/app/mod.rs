@@ -29,7 +29,9 @@ pub mod update;
 pub mod wanted;
 mod worker;
 
-pub use run::run;
+pub use run::{Ending, run};
 
 #[cfg(test)]
 pub(crate) mod fixture;
+#[cfg(test)]
+mod tests;

@@ -25,19 +25,35 @@ const FRAME: Duration = Duration::from_millis(16);
 /// How often progress is looked at while something goes on.
 const TICK: Duration = Duration::from_millis(100);
 
+/// How the inspector came to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// The user left.
+    Left,
+    /// A signal, or a terminal that went away.
+    Interrupted,
+}
+
 /// Shows `session` on the terminal until the user leaves. Cargo's outputs are put back on every way out.
 ///
 /// # Errors
 /// When the terminal fails, or an output could not be put back.
-pub fn run(session: Session, features: TerminalFeatures) -> Result<()> {
+pub fn run(session: Session, features: TerminalFeatures) -> Result<Ending> {
     let snapshot = Arc::new(session.snapshot());
     let (sender, events) = channel();
     let screen = Screen::open().wrap_err("the terminal can't be taken over")?;
     let size = screen.size().wrap_err("the terminal does not say its size")?;
     let mut state = State::new(snapshot, size);
     filter::refresh(&mut state);
-    let mut inspector =
-        Inspector { screen, theme: Theme::new(features), state, events, pending: VecDeque::new(), last_frame: None };
+    let mut inspector = Inspector {
+        screen,
+        theme: Theme::new(features),
+        state,
+        events,
+        pending: VecDeque::new(),
+        last_frame: None,
+        ending: Ending::Left,
+    };
     // The first frame waits for nothing.
     inspector.draw()?;
     signals::listen(sender.clone()).wrap_err("signals can't be caught")?;
@@ -48,8 +64,9 @@ pub fn run(session: Session, features: TerminalFeatures) -> Result<()> {
     inspector.state.leaving = true;
     let _ = inspector.draw();
     let left = workers.leave();
+    let ending = inspector.ending;
     drop(inspector);
-    shown.and(left.wrap_err("leaving"))
+    shown.and(left.wrap_err("leaving")).map(|()| ending)
 }
 
 struct Inspector {
@@ -60,6 +77,7 @@ struct Inspector {
     /// Events that were taken from the channel and not looked at yet.
     pending: VecDeque<Event>,
     last_frame: Option<Instant>,
+    ending: Ending,
 }
 
 /// Whether to go on.
@@ -132,6 +150,9 @@ impl Inspector {
     }
 
     fn take(&mut self, event: Event, input: &Input, workers: &Workers) -> Result<Flow> {
+        if matches!(event, Event::InputEnded | Event::Signal(Signal::Quit | Signal::Interrupt)) {
+            self.ending = Ending::Interrupted;
+        }
         let commands = dispatch(&mut self.state, event);
         self.execute(commands, input, workers)
     }

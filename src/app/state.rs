@@ -11,6 +11,7 @@ use crate::engine::report::diff::{DiffDocument, Run};
 use crate::engine::stage::{ArtifactSnapshot, Snapshot};
 use ratatui::layout::Size;
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -201,14 +202,22 @@ impl State {
     #[must_use]
     pub fn chosen_run(&self) -> Option<&Run> {
         let diff = self.compared()?.diff.as_ref()?;
-        diff.runs.get(self.cursor(Panel::Bytes).chosen(diff.runs.len())?)
+        let row = self.cursor(Panel::Bytes).chosen(diff.structure.len() + diff.runs.len())?;
+        diff.runs.get(row.checked_sub(diff.structure.len())?)
     }
 
-    /// The file offset of the first line of bytes to be shown: two lines before the chosen range, and the scrolling.
+    /// The rows of the bytes panel that are changed ranges; those before are differences in structure.
+    #[must_use]
+    pub fn run_rows(&self) -> Range<usize> {
+        let diff = self.compared().and_then(|compared| compared.diff.as_ref());
+        diff.map_or(0..0, |diff| diff.structure.len()..diff.structure.len() + diff.runs.len())
+    }
+
+    /// The file offset of the first line of bytes to be shown: eight bytes before the chosen range's first line, and the scrolling.
     #[must_use]
     pub fn hex_position(&self) -> Option<u64> {
         let run = self.chosen_run()?;
-        let start = (run.offset / 16).saturating_sub(2).saturating_mul(16);
+        let start = (run.offset / 8).saturating_sub(1).saturating_mul(8);
         Some(start.saturating_add(self.detail_scroll.saturating_mul(16)))
     }
 }

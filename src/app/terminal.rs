@@ -8,7 +8,7 @@ use crossterm::terminal::{
 };
 use crossterm::{clipboard, execute};
 use ratatui::backend::CrosstermBackend;
-use ratatui::layout::Size;
+use ratatui::layout::{Rect, Size};
 use ratatui::{Frame, Terminal};
 use std::io::{self, BufWriter, Stdout, Write};
 use std::sync::Once;
@@ -73,7 +73,7 @@ impl Screen {
     /// When the terminal refuses.
     pub fn resume(&mut self) -> io::Result<()> {
         enter()?;
-        self.terminal.clear()
+        self.clear()
     }
 
     /// Forgets what was drawn, so that the next frame is drawn whole.
@@ -81,7 +81,9 @@ impl Screen {
     /// # Errors
     /// When the terminal is gone.
     pub fn clear(&mut self) -> io::Result<()> {
-        self.terminal.clear()
+        // `Terminal::clear` would ask the terminal for the cursor's place and take the answer from the reader of our keys.
+        let size = self.terminal.size()?;
+        self.terminal.resize(Rect::new(0, 0, size.width, size.height))
     }
 
     /// Asks the terminal to put `text` on the clipboard (OSC 52).

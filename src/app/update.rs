@@ -58,8 +58,8 @@ fn act(state: &mut State, action: Action) -> Vec<Command> {
         Action::Fold => fold(state),
         Action::DetailDown => scroll_detail(state, true),
         Action::DetailUp => scroll_detail(state, false),
-        Action::NextChange => move_in_panel(state, Motion::Down),
-        Action::PreviousChange => move_in_panel(state, Motion::Up),
+        Action::NextChange => change(state, true),
+        Action::PreviousChange => change(state, false),
         Action::Find => state.overlay = Overlay::Find,
         Action::Step => ask_for_artifact(state, |id| Request::Step(vec![id])),
         Action::StepAll => {
@@ -119,6 +119,20 @@ pub fn move_in_panel(state: &mut State, motion: Motion) {
     let panel = state.panel();
     let (total, height) = (rows::of(panel).count(state), layout::rows_shown(state));
     state.cursors[panel.index()].go(motion, total, height);
+    state.detail_scroll = 0;
+}
+
+/// Goes to the next or previous changed range, past the differences in structure.
+fn change(state: &mut State, next: bool) {
+    let (runs, total, height) = (state.run_rows(), rows::of(Panel::Bytes).count(state), layout::rows_shown(state));
+    let cursor = &mut state.cursors[Panel::Bytes.index()];
+    if !cursor.chosen(total).is_some_and(|row| runs.contains(&row)) {
+        cursor.choose(runs.start, total, height);
+    } else if next {
+        cursor.go(Motion::Down, total, height);
+    } else if cursor.chosen(total) != Some(runs.start) {
+        cursor.go(Motion::Up, total, height);
+    }
     state.detail_scroll = 0;
 }
 

@@ -20,7 +20,7 @@ pub const fn substitute(letter: char) -> char {
         '─' | '━' | '–' | '—' => '-',
         '│' | '┃' | '▌' | '┊' => '|',
         '┌' | '┐' | '└' | '┘' | '├' | '┤' | '┬' | '┴' | '┼' => '+',
-        '✓' => 'x',
+        '✓' => '*',
         '▸' | '→' | '›' => '>',
         '‹' => '<',
         '▾' => 'v',
@@ -51,7 +51,7 @@ mod tests {
         reduce(&mut buffer);
         let text: String = buffer.content.iter().map(|cell| cell.symbol()).collect();
         assert!(text.is_ascii());
-        assert_eq!(&text[..5], "x ?> ");
+        assert_eq!(&text[..5], "* ?> ");
         assert_eq!(buffer[(8, 0)].symbol(), "|");
     }
 }

@@ -1,4 +1,5 @@
-//! Clean bytes against the staged file: the changed ranges, what each is, and both files' bytes side by side.
+//! Clean bytes against the staged file: what differs in structure, then the changed ranges, what each is, and both files'
+//! bytes side by side.
 
 use super::hex::{self, Form};
 use super::row::{Cell, line};
@@ -25,9 +26,9 @@ fn diff(state: &State) -> Option<&DiffDocument> {
 
 fn nth(state: &State, index: usize) -> Option<Row<'_>> {
     let diff = diff(state)?;
-    match diff.runs.get(index) {
-        Some(run) => Some(Row::Run(run)),
-        None => diff.structure.get(index - diff.runs.len()).map(Row::Structure),
+    match diff.structure.get(index) {
+        Some(change) => Some(Row::Structure(change)),
+        None => diff.runs.get(index - diff.structure.len()).map(Row::Run),
     }
 }
 
@@ -145,9 +146,12 @@ fn run_row<'a>(run: &'a Run, theme: Theme, cells: usize) -> Line<'a> {
     let kind = Cell::fixed(kind, role, 8);
     let region = run.region.as_deref().unwrap_or_default();
     let meaning = run.meaning.as_deref().unwrap_or_default();
-    let parts = match cells {
-        0..60 => vec![offset, length, kind, Cell::rest(region, Role::Plain, 1)],
-        _ => vec![offset, length, kind, Cell::fixed(region, Role::Plain, 15), Cell::rest(meaning, Role::Plain, 1)],
+    let parts = if cells < 110 {
+        // The meaning names the region, or there is none.
+        let what = if meaning.is_empty() { region } else { meaning };
+        vec![offset, length, kind, Cell::rest(what, Role::Plain, 1)]
+    } else {
+        vec![offset, length, kind, Cell::fixed(region, Role::Quiet, 18), Cell::rest(meaning, Role::Plain, 1)]
     };
     line(parts, cells, theme)
 }

@@ -99,7 +99,7 @@ mod tests {
         let window = HexWindow { offset: 0x2000, clean: vec![0x41, 0x42], staged: vec![0x41, 0x43, 0x0a] };
         let theme = Theme::new(fixture::RICH);
         let line = line(&window, 0x2000, Form { bytes: 4, letters: true }, theme);
-        assert_eq!(plain(&[line.clone()]), "00002000  41 42        AB    41 43 0a     AC·\n");
+        assert_eq!(plain(std::slice::from_ref(&line)), "00002000  41 42        AB    41 43 0a     AC·\n");
         let marked = line.spans.iter().filter(|span| span.style == theme.style(Role::Changed)).count();
         assert_eq!(marked, 6, "two bytes and two letters differ on the right, one of each on the left");
     }

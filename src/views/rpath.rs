@@ -6,7 +6,7 @@ use super::text::Text;
 use super::theme::{Role, Theme};
 use super::words;
 use crate::app::state::State;
-use crate::engine::report::audit::{ArtifactReport, RpathEntry, SliceReport};
+use crate::engine::report::audit::{ArtifactReport, RpathEntry, RpathReport, SliceReport};
 use ratatui::text::Line;
 
 /// The panel.
@@ -16,7 +16,9 @@ pub struct Rpath;
 enum Row<'a> {
     Slice(&'a SliceReport),
     Entry(usize, &'a RpathEntry),
-    After(usize),
+    After(&'a RpathReport),
+    Later(usize, &'a RpathEntry),
+    Edits(usize),
     Edit(&'a str),
 }
 
@@ -26,9 +28,13 @@ fn all(report: &ArtifactReport) -> impl Iterator<Item = Row<'_>> {
         let entries = slice.rpath.entries.iter().enumerate();
         std::iter::once(Row::Slice(slice)).chain(entries.map(|(place, entry)| Row::Entry(place, entry)))
     });
+    let after = report.will_patch.rpath.iter().flat_map(|rpath| {
+        let entries = rpath.entries.iter().enumerate();
+        std::iter::once(Row::After(rpath)).chain(entries.map(|(place, entry)| Row::Later(place, entry)))
+    });
     let edits = &report.will_patch.edits;
-    let after = (!edits.is_empty()).then_some(Row::After(edits.len()));
-    slices.chain(after).chain(edits.iter().map(|edit| Row::Edit(edit)))
+    let heading = (!edits.is_empty()).then_some(Row::Edits(edits.len()));
+    slices.chain(after).chain(heading).chain(edits.iter().map(|edit| Row::Edit(edit)))
 }
 
 fn nth(state: &State, index: usize) -> Option<Row<'_>> {
@@ -44,14 +50,18 @@ impl Rows for Rpath {
         let Some(row) = nth(state, index) else { return Line::default() };
         match row {
             Row::Slice(slice) => heading(slice, theme),
-            Row::After(count) => {
-                let text = format!("after the patch step: {}", words::counted(count, "edit", "edits"));
-                Line::from(theme.span(text, Role::Heading))
+            Row::After(rpath) => {
+                let tag = rpath.tag.map_or("search path", words::run_path_tag);
+                Line::from(theme.span(format!("{tag} after the patch step"), Role::Heading))
+            }
+            Row::Edits(count) => {
+                let text = format!("by {}", words::counted(count, "edit", "edits"));
+                Line::from(theme.span(text, Role::Quiet))
             }
             Row::Edit(edit) => {
                 line(vec![Cell::fixed("", Role::Plain, 0), Cell::rest(edit, Role::Plain, 1)], cells, theme)
             }
-            Row::Entry(place, entry) => {
+            Row::Entry(place, entry) | Row::Later(place, entry) => {
                 let (word, role) = existence(entry);
                 let number = Cell::fixed(format!("{:>2}", place + 1), Role::Quiet, 2);
                 let literal = Cell::rest(entry.literal.as_str(), Role::Plain, 2).path();
@@ -73,7 +83,7 @@ impl Rows for Rpath {
     fn detail(&self, state: &State, index: usize, theme: Theme, cells: usize) -> Vec<Line<'static>> {
         let mut text = Text::new(cells, theme);
         match nth(state, index) {
-            Some(Row::Entry(place, entry)) => {
+            Some(Row::Entry(place, entry) | Row::Later(place, entry)) => {
                 text.labelled(&format!("entry {}", place + 1), &entry.literal, Role::Strong);
                 match &entry.expanded {
                     Some(path) => text.labelled("expanded", &path.to_string_lossy(), Role::Plain),
@@ -96,7 +106,7 @@ impl Rows for Rpath {
                 }
             }
             Some(Row::Edit(edit)) => text.labelled("edit", edit, Role::Plain),
-            Some(Row::After(_)) => {
+            Some(Row::After(_) | Row::Edits(_)) => {
                 text.paragraph("what the patch step will write into the staged file; the plan shows why", Role::Quiet);
             }
             None => {}
@@ -106,12 +116,15 @@ impl Rows for Rpath {
 
     fn copied(&self, state: &State, index: usize) -> String {
         match nth(state, index) {
-            Some(Row::Entry(_, entry)) => entry.literal.clone(),
+            Some(Row::Entry(_, entry) | Row::Later(_, entry)) => entry.literal.clone(),
             Some(Row::Edit(edit)) => edit.to_owned(),
             Some(Row::Slice(slice)) => {
                 slice.rpath.entries.iter().map(|entry| entry.literal.as_str()).collect::<Vec<_>>().join(":")
             }
-            Some(Row::After(_)) | None => String::new(),
+            Some(Row::After(rpath)) => {
+                rpath.entries.iter().map(|entry| entry.literal.as_str()).collect::<Vec<_>>().join(":")
+            }
+            Some(Row::Edits(_)) | None => String::new(),
         }
     }
 }

@@ -160,7 +160,17 @@ fn policy() {
 #[test]
 fn rpath() {
     let make = panel(LABEXT, Panel::Rpath);
-    says(&make(120, 40), &["DT_RUNPATH", "$ORIGIN/../lib", "not there", "after the patch step: 2 edits"]);
+    says(
+        &make(120, 40),
+        &[
+            "DT_RUNPATH",
+            "$ORIGIN/../lib",
+            "not there",
+            "DT_RPATH after the patch step",
+            "$ORIGIN/../labext.libs",
+            "by 2 edits",
+        ],
+    );
     pictures("rpath", make);
 }
 
@@ -188,8 +198,13 @@ fn staging() {
 
 #[test]
 fn bytes() {
-    let make = panel(PATCHED, Panel::Bytes);
-    says(&make(120, 40), &["5 changed ranges", "0x00000028", "program headers", "77 68 65 65 6c 77 72 69"]);
+    let make = |width, height| {
+        let mut state = fixture::showing(PATCHED, Panel::Bytes, width, height);
+        update(&mut state, Action::NextChange);
+        state
+    };
+    says(&make(120, 40), &["5 changed ranges", "0x00000028", "segment 7: PT_LOAD", "77 68 65 65 6c 77 72 69"]);
+    says(&make(120, 40), &["RUNPATH", "is gone", "new: /opt/lab/lib:$ORIGIN/../labext.libs"]);
     pictures("bytes", make);
 }
 

@@ -76,7 +76,8 @@ const fn colored(role: Role) -> Style {
     let style = Style::new();
     match role {
         Role::Plain => style,
-        Role::Quiet => style.fg(Color::DarkGray),
+        // Not bright black: some palettes make that the background.
+        Role::Quiet => style.add_modifier(Modifier::DIM),
         Role::Strong => style.add_modifier(Modifier::BOLD),
         Role::Heading => style.fg(Color::Cyan).add_modifier(Modifier::BOLD),
         Role::Good => style.fg(Color::Green),

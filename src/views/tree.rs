@@ -27,7 +27,10 @@ impl Rows for Tree {
         let found = found(report, row, node, edge);
         let mut parts = match cells {
             0..48 => vec![Cell::rest("", Role::Plain, 1), Cell::fixed(word, role, 9)],
-            48..96 => {
+            48..60 => {
+                vec![Cell::rest("", Role::Plain, 5), Cell::fixed(word, role, 9), Cell::rest(found, Role::Quiet, 4)]
+            }
+            60..96 => {
                 vec![Cell::rest("", Role::Plain, 4), Cell::fixed(word, role, 9), Cell::rest(found, Role::Quiet, 5)]
             }
             _ => vec![

@@ -3,7 +3,8 @@
 use super::arguments::{ColorChoice, Common};
 use super::artifacts::Opened;
 use super::output::Output;
-use super::{OK, TROUBLE, artifacts};
+use super::{INTERRUPTED, OK, TROUBLE, artifacts};
+use crate::app::Ending;
 use crate::app::features::{self, TerminalFeatures, TerminalVariables};
 use crate::engine::Context;
 use crate::engine::audit::Lenses;
@@ -67,6 +68,8 @@ fn show(session: Session, common: &Common) -> Result<u8> {
     let variables =
         TerminalVariables { no_color: no_color.as_deref(), term: term.as_deref(), locale: locale.as_deref() };
     let features = TerminalFeatures::from_environment(choice, variables);
-    crate::app::run(session, features)?;
-    Ok(OK)
+    Ok(match crate::app::run(session, features)? {
+        Ending::Left => OK,
+        Ending::Interrupted => INTERRUPTED,
+    })
 }

@@ -3,8 +3,8 @@
 //! Everything is found through program headers and the dynamic section; section headers are only kept in step.
 
 use super::EditRefusal;
-use crate::engine::binary::Name;
 use crate::engine::binary::elf::{Section, Segment, Tables};
+use crate::engine::binary::{Format, Name, sniff};
 use crate::engine::file::ReadAt;
 use crate::engine::{Error, Result};
 use goblin::elf::dynamic::{DT_STRSZ, DT_STRTAB, DT_VERNEED, DT_VERNEEDNUM};
@@ -75,12 +75,18 @@ pub(super) struct Facts {
 impl Facts {
     /// Reads them from `source`.
     pub fn read(source: &dyn ReadAt) -> Result<Self, Stop> {
+        if sniff(source)? != Some(Format::Elf) {
+            return Err(refuse(
+                "it is not an ELF file, and files of other formats can't be edited yet",
+                "edit it with the tools of its own platform",
+            ));
+        }
         let tables = Tables::read(source)?;
         if tables.header.e_type == ET_REL {
             return Err(refuse("it is an object file, which no loader reads", "edit the file that is linked from it"));
         }
-        if tables.header.e_phnum == PN_XNUM {
-            return Err(refuse("it has more than 65,534 program headers", "link it with fewer segments"));
+        if tables.header.e_phnum >= PN_XNUM - 1 {
+            return Err(refuse("it has 65,534 program headers or more", "link it with fewer segments"));
         }
         let segment = tables.segments.iter().find(|segment| segment.p_type == goblin::elf::program_header::PT_DYNAMIC);
         let (Some(dynamic), Some(segment)) = (tables.dynamic_range, segment) else {

@@ -109,3 +109,53 @@ fn contradict(one: &EditRequest, other: &EditRequest) -> bool {
         _ => false,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::EditRequest::{RemoveRunPaths, ReplaceNeeded, SetRpath, SetSoname};
+    use super::*;
+
+    fn names() -> Names {
+        Names {
+            sonames: vec!["liba.so.1".into()],
+            needed: vec!["libb.so.1".into(), "libc.so.6".into(), "libb.so.1".into()],
+            run_paths: vec![(false, "/old".into())],
+            versions: vec!["libc.so.6".into(), "libb.so.1".into()],
+        }
+    }
+
+    fn renamed(from: &str, to: &str) -> EditRequest {
+        ReplaceNeeded { from: from.into(), to: to.into() }
+    }
+
+    #[test]
+    fn a_request_whose_value_is_there_is_left_out() {
+        let requests = [
+            SetSoname("liba.so.1".into()),
+            renamed("libc.so.6", "libc.so.6"),
+            renamed("libabsent.so", "libx.so"),
+            SetRpath("/old".into()),
+            SetRpath("/old".into()),
+        ];
+        assert_eq!(names().effective(&requests).unwrap(), [SetRpath("/old".into())], "a RUNPATH is no RPATH");
+        let mut without = names();
+        without.run_paths.clear();
+        assert!(without.effective(&[RemoveRunPaths]).unwrap().is_empty());
+    }
+
+    #[test]
+    fn several_search_paths_become_one() {
+        let mut names = names();
+        names.run_paths.push((true, "/new".into()));
+        let requests = [SetRpath("/new".into())];
+        assert_eq!(names.effective(&requests).unwrap(), requests);
+        assert_eq!(names.after(&requests).run_paths, [(true, "/new".into())]);
+    }
+
+    #[test]
+    fn names_change_places_at_once() {
+        let after = names().after(&[renamed("libb.so.1", "libc.so.6"), renamed("libc.so.6", "libb.so.1")]);
+        assert_eq!(after.needed, ["libc.so.6", "libb.so.1", "libc.so.6"].map(Name::from));
+        assert_eq!(after.versions, ["libb.so.1", "libc.so.6"].map(Name::from));
+    }
+}

@@ -9,6 +9,8 @@ mod lossy;
 pub mod plan;
 pub mod run;
 mod schemas;
+mod slice;
+mod staging;
 pub mod tree;
 pub mod words;
 

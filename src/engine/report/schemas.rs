@@ -18,5 +18,5 @@ pub fn schemas() -> Vec<(&'static str, Schema)> {
 
 /// The schema of what is written, not of what could be read: there, a key that is always written is required.
 fn schema<T: JsonSchema>() -> Schema {
-    SchemaSettings::default().for_serialize().into_generator().into_root_schema_for::<T>()
+    SchemaSettings::draft2020_12().for_serialize().into_generator().into_root_schema_for::<T>()
 }

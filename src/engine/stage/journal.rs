@@ -207,7 +207,7 @@ mod tests {
         let path = directory.path().join("journal");
         std::fs::write(&path, "{\"begin\":{\"step\":1,\"action\":0}}\nnonsense\n{}\n").unwrap();
         let error = Journal::open(&path).unwrap().records().unwrap_err();
-        assert!(error.to_string().contains("0x21"), "{error}");
+        assert!(error.to_string().contains("0x20"), "{error}");
     }
 
     #[test]

@@ -5,12 +5,15 @@ use super::recover::empty;
 use super::session::{Session, Slot};
 use crate::engine::audit::findings::{Circumstances, findings};
 use crate::engine::audit::{self, Audit, AuditOptions};
+use crate::engine::binary::RunPathTag;
 use crate::engine::project::{Artifact, ArtifactId};
-use crate::engine::repair::{Mode, Repair, RepairOptions, Subject, Verification, describe_request, prepare};
-use crate::engine::report::audit::{ArtifactReport, Finding, MaturinRule, WillPatch};
+use crate::engine::repair::{
+    EditRequest, Mode, Repair, RepairOptions, Subject, Verification, describe_request, prepare,
+};
+use crate::engine::report::audit::{ArtifactReport, Finding, MaturinRule, RpathEntry, RpathReport, WillPatch};
 use crate::engine::report::plan::Refusal;
 use crate::engine::{Context, Error, Result};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 impl Session {
@@ -78,12 +81,34 @@ impl Session {
         WillPatch {
             repair: in_repair,
             editable: in_editable,
-            edits: edit.map(describe_request).collect(),
+            edits: edit.clone().map(describe_request).collect(),
+            rpath: edit.clone().find_map(|request| match request {
+                EditRequest::SetRpath(text) => Some(self.rpath_in_bundle(artifact, &text.to_text())),
+                _ => None,
+            }),
             maturin_rule: MaturinRule {
                 repair: externals.map(|externals| !externals.is_empty()),
                 editable: Some(!artifact.linked_paths.paths.is_empty()),
             },
         }
+    }
+
+    /// The search path `text` as it will be in the bundle.
+    fn rpath_in_bundle(&self, artifact: &Artifact, text: &str) -> RpathReport {
+        let bundled = self.places().bundled(artifact);
+        let origin = bundled.parent().unwrap_or(Path::new("/"));
+        let entries = text.split(':').map(|literal| {
+            let inside = literal.strip_prefix("$ORIGIN").map(|rest| origin.join(rest.trim_start_matches('/')));
+            let expanded = inside.clone().unwrap_or_else(|| PathBuf::from(literal));
+            RpathEntry {
+                literal: literal.to_owned(),
+                // The graft step makes the directory: until then there is nothing to say.
+                exists: if expanded.is_dir() { Some(true) } else { inside.is_none().then_some(false) },
+                expanded: Some(expanded),
+                note: Some(if inside.is_some() { "in the bundle" } else { "outside of the bundle" }.to_owned()),
+            }
+        });
+        RpathReport { tag: Some(RunPathTag::Rpath), entries: entries.collect() }
     }
 
     pub(super) fn findings(slot: &Slot, report: &ArtifactReport) -> Vec<Finding> {

@@ -25,6 +25,9 @@ pub struct Recovery {
     pub kept_aside: Vec<(PathBuf, PathBuf)>,
 }
 
+/// A step's actions as the journal has them.
+type RecordedActions = [(Action, Option<Identity>)];
+
 /// A journal, read: what it began and has not undone, in the order in which it was begun.
 #[derive(Debug, Default)]
 struct Begun {
@@ -76,7 +79,7 @@ pub fn empty(directory: &Path) -> Result<()> {
 
 fn read(records: &[Record], path: &Path) -> Result<Begun> {
     let mut begun = Begun::default();
-    let mut steps: Vec<(u64, &[(Action, Option<Identity>)])> = Vec::new();
+    let mut steps: Vec<(u64, &RecordedActions)> = Vec::new();
     let mut later: BTreeMap<(u64, usize), Option<Identity>> = BTreeMap::new();
     let mut undone = BTreeSet::new();
     for record in records {

@@ -63,3 +63,52 @@ impl Encode {
         .concat()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use goblin::container::{Container, Ctx, Endian};
+    use goblin::elf::dynamic::Dyn;
+    use scroll::Pread;
+
+    #[test]
+    fn goblin_reads_what_is_written() {
+        let segment = Segment {
+            p_type: 1,
+            p_flags: 5,
+            p_offset: 0x1122_3344,
+            p_vaddr: 0x2233_4455,
+            p_paddr: 0x3344_5566,
+            p_filesz: 0x4455_6677,
+            p_memsz: 0x5566_7788,
+            p_align: 0x1000,
+        };
+        let section = Section {
+            sh_name: 7,
+            sh_type: 3,
+            sh_flags: 2,
+            sh_addr: 0x1122_3344,
+            sh_offset: 0x2233_4455,
+            sh_size: 0x3344_5566,
+            sh_link: 8,
+            sh_info: 9,
+            sh_addralign: 16,
+            sh_entsize: 24,
+        };
+        for is_64 in [false, true] {
+            for is_big in [false, true] {
+                let encode = Encode { is_64, is_big };
+                let container = if is_64 { Container::Big } else { Container::Little };
+                let context = Ctx::new(container, if is_big { Endian::Big } else { Endian::Little });
+                let bytes = encode.segment(&segment);
+                assert_eq!(bytes.len(), Segment::size(context));
+                assert_eq!(bytes.pread_with::<Segment>(0, context).unwrap(), segment);
+                let bytes = encode.section(&section);
+                assert_eq!(bytes.len(), Section::size(context));
+                assert_eq!(bytes.pread_with::<Section>(0, context).unwrap(), section);
+                let entry = encode.dynamic(15, 0x1234).pread_with::<Dyn>(0, context).unwrap();
+                assert_eq!((entry.d_tag, entry.d_val), (15, 0x1234));
+            }
+        }
+    }
+}

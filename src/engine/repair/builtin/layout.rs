@@ -10,6 +10,8 @@ use goblin::elf::program_header::PT_INTERP;
 
 /// Free `DT_NULL` entries that a moved dynamic section is given, so that the next edit finds room.
 const SPARE: u64 = 3;
+/// A program whose header table moves grows over the distance of its segments in memory, as a hole; at most by this.
+const MOST_GROWTH: u64 = 64 << 30;
 
 /// What a piece of the segment holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,8 +88,8 @@ impl Layout {
     /// The new address of what stood at `address`, if it moves along.
     pub fn moved_address(&self, address: u64) -> Option<u64> {
         self.pieces.iter().find_map(|piece| match piece.content {
-            Content::Copy { address: old, .. } if (old..old + piece.length).contains(&address) => {
-                Some(piece.address + (address - old))
+            Content::Copy { address: old, .. } => {
+                address.checked_sub(old).filter(|into| *into < piece.length).map(|into| piece.address + into)
             }
             _ => None,
         })
@@ -96,8 +98,8 @@ impl Layout {
     /// The new file offset of what stood at `offset`, if it moves along.
     pub fn moved_offset(&self, offset: u64) -> Option<u64> {
         self.pieces.iter().find_map(|piece| match piece.content {
-            Content::Copy { offset: old, .. } if (old..old + piece.length).contains(&offset) => {
-                Some(piece.offset + (offset - old))
+            Content::Copy { offset: old, .. } => {
+                offset.checked_sub(old).filter(|into| *into < piece.length).map(|into| piece.offset + into)
             }
             _ => None,
         })
@@ -150,7 +152,11 @@ impl Layout {
         }
         pieces.extend(strings.map(|length| strings_piece(facts, length)));
         pieces.extend(demand.dynamic.map(|count| dynamic_piece(facts, count)));
-        let align = facts.loads().map(|load| load.p_align).fold(page_size(facts), u64::max);
+        let align = facts
+            .loads()
+            .map(|load| load.p_align)
+            .filter(|align| align.is_power_of_two())
+            .fold(page_size(facts), u64::max);
         let too_high = || refuse("its segments reach the end of the address space", "link it at a lower address");
         let top = facts.loads().try_fold(0_u64, |top, load| Some(top.max(load.p_vaddr.checked_add(load.p_memsz)?)));
         let top = top.and_then(|top| round_up(top, align)).ok_or_else(too_high)?;
@@ -197,6 +203,9 @@ impl Layout {
         let limit = if facts.tables.is_64 { i64::MAX as u64 } else { u64::from(u32::MAX) };
         if end.is_none_or(|end| end > limit) || (!facts.tables.is_64 && self.end > limit) {
             return Err(refuse("its segments reach the end of the address space", "link it at a lower address"));
+        }
+        if self.end.saturating_sub(facts.size) > MOST_GROWTH {
+            return Err(refuse("the file would grow by more than 64 GiB of holes", "link it with room for an RPATH"));
         }
         Ok(self)
     }

@@ -10,7 +10,7 @@ use crate::engine::file::ReadAt;
 use crate::engine::repair::facts::{Facts, Stop, refuse};
 use crate::engine::repair::names::Names;
 use crate::engine::repair::{EditPlan, EditRequest, Patch};
-use goblin::elf::dynamic::{DT_FLAGS_1, DT_NEEDED, DT_NULL, DT_STRSZ};
+use goblin::elf::dynamic::{DT_FLAGS_1, DT_NULL, DT_STRSZ};
 use goblin::elf::header::ET_DYN;
 use goblin::elf::program_header::PT_INTERP;
 
@@ -48,22 +48,19 @@ pub(super) fn plan(source: &dyn ReadAt, facts: &Facts, requests: &[EditRequest])
         "nothing to change".clone_into(&mut plan.layout);
         return Ok(plan);
     }
+    if relocates_itself(facts, &names) {
+        return Err(refuse(
+            "it is a loader or a static-pie program: its own start code reads the dynamic section, and stops at an \
+             RPATH or at tables that moved",
+            "link it again with what it shall have",
+        ));
+    }
     let edit = resolve(source, facts, &names, &plan.requests)?;
     let spare = facts.tables.dynamic_nulls.saturating_sub(1);
     let old = facts.tables.dynamic.len() as u64;
     let dynamic_moves = edit.entries.len() as u64 > old + spare;
     let added = edit.strings.added().len() as u64;
     let strings_move = added > 0 && room::behind_strings(facts, source, added)? < added;
-    if dynamic_moves && refers_to_dynamic(facts) {
-        return Err(Stop::Refusal(crate::engine::repair::EditRefusal {
-            reason: "its own code finds the dynamic section at its place (a loader or static-pie program), and there \
-                     is no spare entry in it"
-                .to_owned(),
-            way_out: "link it again with the wanted RPATH and SONAME".to_owned(),
-            need: Some((edit.entries.len() as u64 - old) * facts.dynamic_entry()),
-            room: Some(spare * facts.dynamic_entry()),
-        }));
-    }
     if dynamic_moves || strings_move {
         let demand = Demand {
             strings: strings_move.then(|| edit.strings.size()),
@@ -119,13 +116,19 @@ fn resolve<'a>(
     Ok(Edit { facts, entries, strings, versions })
 }
 
-/// A loader or a static-pie program relocates itself, and reads its dynamic section at an address known to its code.
-fn refers_to_dynamic(facts: &Facts) -> bool {
+/// Whether no loader relocates the file: then it does so itself, and asserts what its dynamic section holds (glibc's
+/// `elf_get_dynamic_info`); and some kernels don't clear the `.bss` of an interpreter with a segment behind it.
+fn relocates_itself(facts: &Facts, names: &Names) -> bool {
     let tables = &facts.tables;
     let has_interpreter = tables.segments.iter().any(|segment| segment.p_type == PT_INTERP);
     let is_pie = tables.dynamic_value(DT_FLAGS_1).is_some_and(|flags| flags & DF_1_PIE != 0);
-    let needs = tables.dynamic_value(DT_NEEDED).is_some();
-    tables.header.e_type == ET_DYN && !has_interpreter && (is_pie || (tables.header.e_entry != 0 && !needs))
+    // An entry point alone says nothing: old GNU ld gave one to every library.
+    let is_loader = tables.header.e_entry != 0
+        && names.needed.is_empty()
+        && names.sonames.iter().any(|name| {
+            ["ld-", "ld.so", "ld64.", "libc."].iter().any(|start| name.as_bytes().starts_with(start.as_bytes()))
+        });
+    tables.header.e_type == ET_DYN && !has_interpreter && (is_pie || is_loader)
 }
 
 /// The values of the dynamic section when it lies at `address`, `DT_NULL`s and all, for `room` entries.

@@ -1,0 +1,123 @@
+//! What a panel shows stands in the headless documents: every name, path, tag, version and code that is drawn for the demo lab
+//! is found in what `audit`, `plan` and `run` print of the same session.
+#![allow(missing_docs)]
+
+mod support;
+
+use ratatui::Terminal;
+use ratatui::backend::TestBackend;
+use ratatui::layout::Size;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use support::options;
+use wheelwright::app::action::Action;
+use wheelwright::app::cursor::Motion;
+use wheelwright::app::features::TerminalFeatures;
+use wheelwright::app::panel::Panel;
+use wheelwright::app::state::State;
+use wheelwright::app::update::update;
+use wheelwright::engine::Context;
+use wheelwright::engine::project::lab;
+use wheelwright::engine::repair::Mode;
+use wheelwright::engine::report::audit::Host;
+use wheelwright::engine::report::plan::Step;
+use wheelwright::engine::stage::Session;
+use wheelwright::views::layout;
+use wheelwright::views::theme::Theme;
+
+/// Wide and high enough that nothing is cut off or wrapped.
+const SIZE: Size = Size { width: 320, height: 64 };
+
+/// How the panels call what the documents write as a key or a code of their own.
+const OUR_WORDS: [&str; 3] = ["BIND_NOW", "ld.so.cache", "LD_LIBRARY_PATH"];
+
+#[test]
+fn what_panels_show_stands_in_the_documents() {
+    let directory = tempfile::tempdir().unwrap();
+    let project = lab::lay_out(directory.path()).unwrap().project;
+    let mut session = Session::open(project, options(Mode::Repair, None)).unwrap();
+    let context = Context::new();
+    let plan = session.plan_document(Step::Finalize, &context).unwrap();
+    let ids: Vec<_> = session.project().artifacts.iter().map(|artifact| artifact.id).collect();
+    for half_way in [false, true] {
+        if half_way {
+            for id in &ids {
+                while session.next_step(*id).is_some_and(|step| step <= Step::Patch) {
+                    if !matches!(session.step(*id, &context), Ok(wheelwright::engine::stage::Outcome::Taken(_))) {
+                        break;
+                    }
+                }
+            }
+        }
+        let host = Host { os: "linux".into(), arch: "x86_64".into(), libc: None };
+        let mut documents = serde_json::to_string(&session.audit_document(host, &context).unwrap()).unwrap();
+        documents.push_str(&serde_json::to_string(&plan).unwrap());
+        let run = session.run_document(&plan, &Default::default(), &context).unwrap();
+        documents.push_str(&serde_json::to_string(&run).unwrap());
+        let documents = documents.replace("\\\"", "\"");
+        let shown = shown(&session);
+        assert!(shown.len() > 500, "only {} names were looked at", shown.len());
+        let unknown: Vec<_> = shown
+            .into_iter()
+            .filter(|(_, _, token)| !stands_in(&documents, token) && !OUR_WORDS.contains(&token.as_str()))
+            .collect();
+        assert!(unknown.is_empty(), "no document has {unknown:#?}");
+    }
+    session.leave().unwrap();
+}
+
+/// Whether the documents have `token`: whole, or, for `symbol@version` and places in the wheel, part by part.
+fn stands_in(documents: &str, token: &str) -> bool {
+    let parts = || token.split(['@', '/']).filter(|part| !part.is_empty());
+    documents.contains(token)
+        || (!token.starts_with('/') && parts().all(|part| documents.contains(&format!("\"{part}\""))))
+}
+
+/// The tokens that carry data, of every panel (but bytes, which shows the diff document, and the log) and artifact.
+fn shown(session: &Session) -> BTreeSet<(Panel, usize, String)> {
+    let mut state = State::new(Arc::new(session.snapshot()), SIZE);
+    let mut tokens = BTreeSet::new();
+    for artifact in 0..session.project().artifacts.len() {
+        for panel in Panel::ALL.into_iter().filter(|panel| !matches!(panel, Panel::Bytes | Panel::Log)) {
+            update(&mut state, Action::Show(panel));
+            update(&mut state, Action::FocusPanel);
+            update(&mut state, Action::Move(Motion::Home));
+            for _ in 0..8 {
+                let texts = panel_lines(&state);
+                tokens.extend(texts.iter().flat_map(|text| data(text)).map(|token| (panel, artifact, token)));
+                update(&mut state, Action::Move(Motion::Down));
+            }
+        }
+        update(&mut state, Action::Artifact(Motion::Down));
+    }
+    tokens
+}
+
+fn panel_lines(state: &State) -> Vec<String> {
+    let mut terminal = Terminal::new(TestBackend::new(SIZE.width, SIZE.height)).unwrap();
+    let theme = Theme::new(TerminalFeatures { color: false, unicode: true });
+    let mut areas = Vec::new();
+    terminal
+        .draw(|frame| {
+            wheelwright::views::draw(frame, state, theme);
+            if let Some(screen) = layout::compute(frame.area(), state) {
+                areas.extend([screen.summary, screen.rows, screen.detail]);
+            }
+        })
+        .unwrap();
+    let buffer = terminal.backend().buffer();
+    let line = |area: &ratatui::layout::Rect, y: u16| -> String {
+        (area.left()..area.right()).map(|x| buffer[(x, y)].symbol()).collect()
+    };
+    areas.iter().flat_map(|area| (area.top()..area.bottom()).map(|y| line(area, y)).collect::<Vec<_>>()).collect()
+}
+
+/// Words that name something: with a dot, slash, underscore or dollar sign inside. Sentences and figures are ours.
+fn data(text: &str) -> Vec<String> {
+    text.split_whitespace()
+        .map(|word| word.trim_matches(|letter: char| ":,;()".contains(letter)).trim_end_matches('.'))
+        .filter(|word| word.len() > 4 && word.chars().any(|letter| "./_$".contains(letter)))
+        .filter(|word| word.chars().any(char::is_alphabetic) && !word.contains('…'))
+        .map(str::to_owned)
+        .collect()
+}
