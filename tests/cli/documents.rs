@@ -67,6 +67,25 @@ fn options_of_the_audit_show_in_the_document() {
 }
 
 #[test]
+fn a_tag_that_an_external_library_rules_out_is_an_error() {
+    let place = Place::with_lab();
+    let ext = "target/release/liblabext.so";
+    let document = valid(&place.run(["audit", "--json", "--compatibility", "manylinux_2_17", ext]), "audit", 1);
+    let report = artifact(&document, "liblabext.so");
+    assert_eq!(
+        (&report["policy"]["requested"], &report["policy"]["tag"]),
+        (&json!("manylinux_2_17"), &json!("manylinux_2_34"))
+    );
+    let finding = report["findings"].as_array().unwrap().iter().find(|finding| finding["code"] == "WW018").unwrap();
+    assert_eq!(finding["severity"], "error");
+    let evidence = finding["evidence"].to_string();
+    assert!(evidence.contains("GLIBC_2.34") && evidence.contains("libdeep.so.2"), "{evidence}");
+    let document = valid(&place.run(["audit", "--json", "--compatibility", "manylinux_2_34", ext]), "audit", 0);
+    let findings = artifact(&document, "liblabext.so")["findings"].to_string();
+    assert!(!findings.contains("WW018"), "{findings}");
+}
+
+#[test]
 fn both_lenses_give_a_tree() {
     let place = Place::with_lab();
     for lens in ["loader", "lddtree"] {
