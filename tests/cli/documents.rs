@@ -169,6 +169,25 @@ fn until_ends_the_plan_and_the_run() {
 }
 
 #[test]
+fn an_editable_run_adds_its_directories_once() {
+    let place = Place::with_lab();
+    let release = contents(&place.work().join("target/release"));
+    let staged = place.work().join("target/wheelwright/release/liblabext.so");
+    let mut results = Vec::new();
+    for _ in 0..3 {
+        let arguments = ["run", "--json", "--mode", "editable", "target/release/liblabext.so"];
+        let run = valid(&place.run(arguments), "run", 0);
+        assert_eq!(run["states"][0]["edited"], true);
+        assert!(contents(&place.work().join("target/release")) == release, "cargo's files are as they were");
+        results.push(std::fs::read(&staged).unwrap());
+    }
+    assert!(results[1] == results[0] && results[2] == results[0], "each run begins with cargo's bytes");
+    let directory = place.work().join("target/release/build/greet-sys-0123456789abcdef/out/lib");
+    let elf = goblin::elf::Elf::parse(&results[0]).unwrap();
+    assert_eq!(elf.rpaths, [directory.to_str().unwrap()]);
+}
+
+#[test]
 fn the_bundle_is_copied_as_real_files() {
     let place = Place::with_lab();
     let run = valid(&place.run(["run", "--json", "-o", "taken", "target/release/liblabext.so"]), "run", 0);
