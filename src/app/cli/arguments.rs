@@ -91,7 +91,7 @@ pub struct Common {
     /// Whether to use colours.
     #[arg(long, global = true, value_enum, default_value = "auto")]
     pub color: ColorChoice,
-    /// Say more: places tried, effects of no cost.
+    /// Say more: every place that was tried, all the evidence of a finding.
     #[arg(short, long, global = true)]
     pub verbose: bool,
 }

@@ -3,16 +3,17 @@
 use super::arguments::{Common, ModeName, PatcherName};
 use super::environment;
 use super::output::Output;
+use crate::engine::Context;
 use crate::engine::audit::{AuditOptions, Lenses, Tag};
 use crate::engine::deps::{LoaderInputs, host_libc};
-use crate::engine::project::{DiscoverOptions, Project, discover};
+use crate::engine::project::{DiscoverOptions, Project, discover, sandboxed};
 use crate::engine::repair::{Builtin, Editor, Mode, Patchelf, RepairOptions};
 use crate::engine::report::audit::Host;
 use crate::engine::stage::{Session, SessionOptions};
-use crate::engine::{Context, Error};
 use color_eyre::Result;
 use color_eyre::eyre::eyre;
 use std::path::PathBuf;
+use tempfile::TempDir;
 
 /// Finds what `paths` name.
 ///
@@ -39,6 +40,22 @@ pub fn session(project: Project, common: &Common, lenses: Lenses) -> Result<Sess
     Ok(Session::open(project, options(common, lenses)?)?)
 }
 
+/// A session on what the user named, and the directory of copies that it works on with `--sandbox`.
+pub struct Opened {
+    /// The session; it ends before its directory goes.
+    pub session: Session,
+    /// Removed at the end, unless it is kept.
+    pub sandbox: Option<TempDir>,
+}
+
+/// Leaves the sandbox where it is, because a result lies in it, and says where that is.
+pub fn keep(sandbox: Option<TempDir>, output: &mut Output) {
+    if let Some(sandbox) = sandbox {
+        let place = sandbox.keep();
+        output.note(format_args!("the result lies in the sandbox, which is kept: {}", place.display()));
+    }
+}
+
 /// A session on what `paths` name. Nothing found is an error.
 ///
 /// # Errors
@@ -49,7 +66,7 @@ pub fn open(
     lenses: Lenses,
     context: &Context,
     output: &mut Output,
-) -> Result<Session> {
+) -> Result<Opened> {
     let mut project = find(paths, common, context)?;
     for note in &project.notes {
         output.note(format_args!("note: {note}"));
@@ -57,12 +74,21 @@ pub fn open(
     if project.artifacts.is_empty() {
         return Err(eyre!("there is no native artifact here; build one with `wheelwright build`, or name a file"));
     }
+    let mut sandbox = None;
     if common.sandbox {
-        let scratch = tempfile::Builder::new().prefix("wheelwright-sandbox-").tempdir()?.keep();
-        project = crate::engine::project::sandboxed(&project, &scratch, context)?;
-        output.note(format_args!("working on copies in {}", scratch.display()));
+        let scratch = tempfile::Builder::new().prefix("wheelwright-sandbox-").tempdir()?;
+        project = sandboxed(&project, scratch.path(), context)?;
+        output.note(format_args!("working on copies in {}", scratch.path().display()));
+        sandbox = Some(scratch);
     }
-    session(project, common, lenses)
+    Ok(Opened { session: session(project, common, lenses)?, sandbox })
+}
+
+/// Whether one of the session's artifacts could not be read.
+#[must_use]
+pub fn any_unreadable(session: &Session) -> bool {
+    let ids = session.project().artifacts.iter().map(|artifact| artifact.id);
+    ids.filter_map(|id| session.report(id)).any(|report| report.error.is_some())
 }
 
 fn options(common: &Common, lenses: Lenses) -> Result<SessionOptions> {
@@ -103,11 +129,7 @@ pub fn editor(name: PatcherName) -> Result<Box<dyn Editor>> {
         PatcherName::Builtin => Ok(Box::new(Builtin)),
         PatcherName::Patchelf => match Patchelf::find(&environment::path_variable())? {
             Some(patchelf) => Ok(Box::new(patchelf)),
-            None => Err(Error::Tool {
-                program: "patchelf".to_owned(),
-                message: "it is not on PATH; install it, or leave --patcher away".to_owned(),
-            }
-            .into()),
+            None => Err(eyre!("--patcher patchelf: there is no patchelf on PATH; install it, or leave --patcher away")),
         },
     }
 }

@@ -2,11 +2,16 @@
 
 use super::arguments::{Audit, Common};
 use super::output::{Output, Tone};
-use super::{FINDINGS, OK, TROUBLE, artifacts, environment, human_size};
+use super::{FINDINGS, OK, TROUBLE, artifacts, environment};
 use crate::engine::audit::Lenses;
-use crate::engine::binary::Format;
-use crate::engine::report::audit::{ArtifactReport, AuditDocument, Severity};
+use crate::engine::report::audit::{ArtifactReport, AuditDocument, Finding, NodeRole, Severity};
+use crate::engine::report::words::{self, counted};
 use color_eyre::Result;
+use std::collections::BTreeSet;
+use std::fmt::Display;
+
+/// How many lines of evidence a finding shows without `-v`.
+const EVIDENCE: usize = 3;
 
 /// Prints the audit.
 ///
@@ -15,8 +20,8 @@ use color_eyre::Result;
 pub fn audit(arguments: &Audit, common: &Common, output: &mut Output) -> Result<u8> {
     let context = environment::interruptible()?;
     let lenses = if arguments.loader_only { Lenses::LoaderOnly } else { Lenses::Both };
-    let mut session = artifacts::open(&arguments.paths, common, lenses, &context, output)?;
-    let document = session.audit_document(artifacts::host(), &context)?;
+    let mut opened = artifacts::open(&arguments.paths, common, lenses, &context, output)?;
+    let document = opened.session.audit_document(artifacts::host(), &context)?;
     if arguments.json {
         output.json(&document)?;
     } else {
@@ -37,102 +42,111 @@ fn print(document: &AuditDocument, verbose: bool, output: &mut Output) -> Result
         output.line("")?;
     }
     let summary = &document.summary;
+    let unreadable = document.artifacts.iter().filter(|artifact| artifact.error.is_some()).count();
+    let unreadable = if unreadable > 0 { format!(", {unreadable} unreadable") } else { String::new() };
     output.line(format_args!(
-        "{} artifacts, {} to be patched; {} errors, {} warnings, {} notes",
-        summary.artifacts, summary.will_patch, summary.findings.error, summary.findings.warning, summary.findings.note
+        "{}{unreadable}, {} to be patched; {}, {}, {}",
+        counted(summary.artifacts, "artifact", "artifacts"),
+        summary.will_patch,
+        counted(summary.findings.error, "error", "errors"),
+        counted(summary.findings.warning, "warning", "warnings"),
+        counted(summary.findings.note, "note", "notes"),
     ))
 }
 
 fn print_artifact(artifact: &ArtifactReport, verbose: bool, output: &mut Output) -> Result<()> {
-    let arch: Vec<&str> = artifact.slices.iter().map(|slice| slice.arch.as_str()).collect();
-    let format = artifact.format.map_or("", format_name);
-    let size = artifact.size.map_or_else(|| "not there".to_owned(), human_size);
+    let size = artifact.size.map_or_else(|| "not there".to_owned(), words::bytes);
     let name = output.tone(Tone::Strong, &artifact.name);
-    output.line(format_args!("{name}  {format} {}  {size}", arch.join(" ")))?;
+    output.line(format_args!(
+        "{name}  {}  {}  {size}",
+        words::kind(artifact.kind),
+        words::format_and_arch(artifact)
+    ))?;
     row("path", artifact.path.display(), output)?;
-    if let Some(error) = &artifact.error {
-        row("error", output.tone(Tone::Bad, &error.message), output)?;
-    }
     if let Some(sha256) = &artifact.sha256 {
         row("sha256", sha256, output)?;
     }
+    if let Some(error) = &artifact.error {
+        let own = format!("{}: ", artifact.path.display());
+        let message = error.message.strip_prefix(&own).unwrap_or(&error.message);
+        return row("error", output.tone(Tone::Bad, message), output);
+    }
     if let Some(policy) = &artifact.policy {
-        row("tag", format_args!("{} (by symbols {})", policy.tag, policy.symbol_tag), output)?;
+        let symbols = &policy.symbol_tag;
+        let own = if *symbols == policy.tag { String::new() } else { format!("  ({symbols} by its own symbols)") };
+        row("tag", format_args!("{}{own}", policy.tag), output)?;
     }
-    if artifact.format == Some(Format::Elf) {
-        let word = |value| match value {
-            Some(true) => "yes",
-            Some(false) => "no",
-            None => "not looked at",
-        };
-        let will = &artifact.will_patch;
-        row("will patch", format_args!("{} (editable: {})", word(will.repair), word(will.editable)), output)?;
-        for edit in &will.edits {
-            row("", edit, output)?;
-        }
-    }
-    for slice in &artifact.slices {
-        for entry in &slice.rpath.entries {
-            let note = entry.note.as_ref().map(|note| format!("  ({note})")).unwrap_or_default();
-            row("search path", format_args!("{}{note}", entry.literal), output)?;
-        }
-    }
-    for library in artifact.external_libs.iter().flatten() {
-        let place =
-            library.realpath.as_ref().map_or_else(|| "found nowhere".to_owned(), |path| path.display().to_string());
-        let grafted = library.grafted_name.as_ref().map(|name| format!(" → {name}")).unwrap_or_default();
-        row("external", format_args!("{}{grafted}  {place}", library.name), output)?;
-    }
-    let missing = artifact.slices.iter().flat_map(|slice| slice.tree.iter());
-    for node in missing.flat_map(|tree| &tree.nodes).filter(|node| node.path.is_none() && is_missing(node.role)) {
-        row("missing", output.tone(Tone::Bad, &node.name), output)?;
-    }
+    print_predictions(artifact, output)?;
+    print_libraries(artifact, output)?;
     if let Some(points) = &artifact.entry_points
         && !points.found.is_empty()
     {
         row("entry points", points.found.join(", "), output)?;
     }
     for finding in &artifact.findings {
-        let tone = match finding.severity {
-            Severity::Error => Tone::Bad,
-            Severity::Warning => Tone::Warning,
-            Severity::Note => Tone::Faint,
-        };
-        let severity = match finding.severity {
-            Severity::Error => "error",
-            Severity::Warning => "warning",
-            Severity::Note => "note",
-        };
-        let head = output.tone(tone, format_args!("{} {severity}", finding.code));
-        output.line(format_args!("  {head}: {}", finding.title))?;
-        let shown = if verbose { finding.evidence.len() } else { finding.evidence.len().min(3) };
-        for evidence in finding.evidence.iter().take(shown) {
-            output.line(format_args!("      {evidence}"))?;
-        }
-        if shown < finding.evidence.len() {
-            output.line(format_args!("      … {} more with -v", finding.evidence.len() - shown))?;
-        }
-        for fix in &finding.fix {
-            output.line(format_args!("    fix {fix}"))?;
-        }
+        print_finding(finding, verbose, output)?;
     }
     Ok(())
 }
 
-fn is_missing(role: crate::engine::report::audit::NodeRole) -> bool {
-    role == crate::engine::report::audit::NodeRole::Missing
+fn print_predictions(artifact: &ArtifactReport, output: &mut Output) -> Result<()> {
+    let will = &artifact.will_patch;
+    row("repair", words::will_patch(will.repair), output)?;
+    row("editable", words::will_patch(will.editable), output)?;
+    rows("edits", &will.edits, output)
 }
 
-fn row(name: &str, value: impl std::fmt::Display, output: &mut Output) -> Result<()> {
-    output.line(format_args!("  {name:<13} {value}"))
-}
-
-/// A format's name as its own world writes it.
-#[must_use]
-pub fn format_name(format: Format) -> &'static str {
-    match format {
-        Format::Elf => "ELF",
-        Format::MachO => "Mach-O",
-        Format::Pe => "PE",
+fn print_libraries(artifact: &ArtifactReport, output: &mut Output) -> Result<()> {
+    for slice in &artifact.slices {
+        let entry = |entry: &crate::engine::report::audit::RpathEntry| match &entry.note {
+            Some(note) => format!("{}  ({note})", entry.literal),
+            None => entry.literal.clone(),
+        };
+        let entries: Vec<String> = slice.rpath.entries.iter().map(entry).collect();
+        rows("search path", &entries, output)?;
     }
+    let mut absent = BTreeSet::new();
+    for library in artifact.external_libs.iter().flatten() {
+        let Some(place) = &library.realpath else { continue };
+        let grafted = library.grafted_name.as_ref().map(|name| format!(" → {name}")).unwrap_or_default();
+        row("external", format_args!("{}{grafted}", library.name), output)?;
+        row("", output.tone(Tone::Faint, place.display()), output)?;
+    }
+    let trees = artifact.slices.iter().flat_map(|slice| slice.tree.iter());
+    let missing = trees.flat_map(|tree| &tree.nodes).filter(|node| node.role == NodeRole::Missing);
+    for name in missing.map(|node| &node.name).filter(|name| absent.insert((*name).clone())) {
+        row("missing", output.tone(Tone::Bad, name), output)?;
+    }
+    Ok(())
+}
+
+fn print_finding(finding: &Finding, verbose: bool, output: &mut Output) -> Result<()> {
+    let tone = match finding.severity {
+        Severity::Error => Tone::Bad,
+        Severity::Warning => Tone::Warning,
+        Severity::Note => Tone::Faint,
+    };
+    let head = format!("{} {}", finding.code, words::severity(finding.severity));
+    let head = output.tone(tone, format_args!("{head:<13}"));
+    output.line(format_args!("  {head} {}", finding.title))?;
+    let shown = if verbose { finding.evidence.len() } else { EVIDENCE.min(finding.evidence.len()) };
+    for evidence in finding.evidence.iter().take(shown) {
+        row("", evidence, output)?;
+    }
+    if shown < finding.evidence.len() {
+        row("", output.tone(Tone::Faint, format_args!("… {} more with -v", finding.evidence.len() - shown)), output)?;
+    }
+    rows("  fix", &finding.fix, output)
+}
+
+/// One label for several lines.
+fn rows(name: &str, values: &[String], output: &mut Output) -> Result<()> {
+    for (number, value) in values.iter().enumerate() {
+        row(if number == 0 { name } else { "" }, value, output)?;
+    }
+    Ok(())
+}
+
+fn row(name: &str, value: impl Display, output: &mut Output) -> Result<()> {
+    output.line(format_args!("  {name:<13} {value}"))
 }

@@ -1,8 +1,8 @@
 //! Steps and effects in words, for `plan` and `run`.
 
-use super::human_size;
 use super::output::{Output, Tone};
 use crate::engine::report::plan::{PlannedEffect, Refusal, Step};
+use crate::engine::report::words::{self, counted};
 use color_eyre::Result;
 
 /// Prints a step's heading: its number, its name, what it can cost.
@@ -17,13 +17,15 @@ pub fn heading<'a>(step: Step, effects: impl Iterator<Item = &'a PlannedEffect>,
         writes = writes.saturating_add(effect.writes);
     }
     let number = Step::ALL.iter().position(|other| *other == step).map_or(0, |at| at + 1);
+    let effects = counted(count, "effect", "effects");
     let cost = match (count, reads, writes) {
         (0, ..) => "no effects".to_owned(),
-        (_, 0, 0) => format!("{count} effects, no bytes moved"),
-        _ => format!("{count} effects, reads at most {}, writes at most {}", human_size(reads), human_size(writes)),
+        (_, 0, 0) => format!("{effects}, no bytes moved"),
+        _ => format!("{effects}, reads at most {}, writes at most {}", words::bytes(reads), words::bytes(writes)),
     };
-    let name = output.tone(Tone::Strong, format_args!("{number} {}", step.title()));
-    output.line(format_args!("{name}  {cost}"))
+    let name = format!("{number} {}", step.title());
+    let name = output.tone(Tone::Strong, format_args!("{name:<12}"));
+    output.line(format_args!("{name} {cost}"))
 }
 
 /// Prints one effect with its reason.
@@ -31,21 +33,30 @@ pub fn heading<'a>(step: Step, effects: impl Iterator<Item = &'a PlannedEffect>,
 /// # Errors
 /// When the output can't be written.
 pub fn effect(mark: &str, effect: &PlannedEffect, output: &mut Output) -> Result<()> {
-    let to = effect.to.as_ref().map(|to| format!(" → {}", to.display())).unwrap_or_default();
-    output.line(format_args!("  {mark} {:<15} {}{to}", effect.kind.replace('_', " "), effect.path.display()))?;
-    if let Some(detail) = &effect.detail {
-        output.line(format_args!("      {detail}"))?;
+    output.line(format_args!("  {mark} {:<15} {}", words::effect(&effect.kind), effect.path.display()))?;
+    if let Some(to) = &effect.to {
+        output.line(format_args!("{:18}→ {}", "", to.display()))?;
     }
-    let why = output.tone(Tone::Faint, format_args!("      {}", effect.why));
-    output.line(why)
+    if let Some(detail) = &effect.detail {
+        output.line(format_args!("{:20}{detail}", ""))?;
+    }
+    let why = output.tone(Tone::Faint, &effect.why);
+    output.line(format_args!("{:20}{why}", ""))
 }
 
-/// Prints why a step can't be taken.
+/// Prints what else there is to say of a step, and why it can't be taken where it can't.
 ///
 /// # Errors
 /// When the output can't be written.
-pub fn refusal(refusal: &Refusal, output: &mut Output) -> Result<()> {
-    let word = output.tone(Tone::Bad, "refused");
-    output.line(format_args!("  {word} {}: {}", refusal.artifact.display(), refusal.reason))?;
-    output.line(format_args!("          {}", refusal.way_out))
+pub fn remarks(notes: &[String], refusals: &[Refusal], output: &mut Output) -> Result<()> {
+    for note in notes {
+        output.line(format_args!("  - {:<15} {note}", "note"))?;
+    }
+    for refusal in refusals {
+        let word = output.tone(Tone::Bad, format_args!("{:<15}", "refused"));
+        output.line(format_args!("  ✗ {word} {}", refusal.artifact.display()))?;
+        output.line(format_args!("{:20}{}", "", refusal.reason))?;
+        output.line(format_args!("{:20}{}", "", refusal.way_out))?;
+    }
+    Ok(())
 }

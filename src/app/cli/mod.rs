@@ -3,6 +3,7 @@
 mod arguments;
 mod artifacts;
 mod audit;
+mod branches;
 mod build;
 mod diff;
 mod effects;
@@ -14,12 +15,11 @@ mod plan;
 mod recover;
 mod run;
 mod shell;
-mod size;
 mod tree;
 
 pub use arguments::{Cli, Command};
-pub use size::human_size;
 
+use crate::engine::Error;
 use clap::Parser;
 use color_eyre::Result;
 use output::Output;
@@ -42,12 +42,13 @@ pub fn main() -> ExitCode {
     let status = match dispatch(cli, &mut output) {
         Ok(status) => status,
         Err(report) if output::is_broken_pipe(&report) => OK,
+        Err(report) if matches!(report.downcast_ref(), Some(Error::Cancelled)) => {
+            output.note("wheelwright: interrupted");
+            INTERRUPTED
+        }
         Err(report) => {
             output.error(&report);
-            match report.downcast_ref::<crate::engine::Error>() {
-                Some(crate::engine::Error::Cancelled) => INTERRUPTED,
-                _ => TROUBLE,
-            }
+            TROUBLE
         }
     };
     ExitCode::from(status)

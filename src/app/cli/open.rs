@@ -1,6 +1,7 @@
 //! Opening the inspector: on what the user names, or on the demo lab.
 
 use super::arguments::{ColorChoice, Common};
+use super::artifacts::Opened;
 use super::output::Output;
 use super::{INTERRUPTED, OK, TROUBLE, artifacts};
 use crate::app::Ending;
@@ -21,8 +22,14 @@ pub fn open(paths: &[PathBuf], common: &Common, output: &mut Output) -> Result<u
     if !on_a_terminal("audit", output) {
         return Ok(TROUBLE);
     }
-    let session = artifacts::open(paths, common, Lenses::Both, &Context::new(), output)?;
-    show(session, common)
+    let Opened { session, sandbox } = artifacts::open(paths, common, Lenses::Both, &Context::new(), output)?;
+    let results: Vec<PathBuf> =
+        session.project().artifacts.iter().map(|artifact| session.places().bundled(artifact)).collect();
+    let shown = show(session, common);
+    if results.iter().any(|path| path.symlink_metadata().is_ok()) {
+        artifacts::keep(sandbox, output);
+    }
+    shown
 }
 
 /// Opens the inspector on the demo lab, in a temporary directory.

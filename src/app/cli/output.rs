@@ -1,6 +1,7 @@
 //! Standard output and standard error: the document on one, what is said about it on the other.
 
 use super::arguments::ColorChoice;
+use crate::engine::report::to_json;
 use color_eyre::Result;
 use serde::Serialize;
 use std::fmt;
@@ -59,9 +60,7 @@ impl Output {
     /// # Errors
     /// As [`Output::line`].
     pub fn json(&mut self, document: &impl Serialize) -> Result<()> {
-        let mut text = serde_json::to_string_pretty(document)?;
-        text.push('\n');
-        self.text(&text)
+        self.text(&to_json(document)?)
     }
 
     /// Says something on standard error.

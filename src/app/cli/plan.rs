@@ -2,7 +2,7 @@
 
 use super::arguments::{Common, Plan};
 use super::output::Output;
-use super::{FINDINGS, OK, artifacts, effects, environment};
+use super::{FINDINGS, OK, TROUBLE, artifacts, effects, environment};
 use crate::engine::audit::Lenses;
 use crate::engine::report::plan::Step;
 use color_eyre::Result;
@@ -13,10 +13,9 @@ use color_eyre::Result;
 /// When an artifact can't be found or the output can't be written.
 pub fn plan(arguments: &Plan, common: &Common, output: &mut Output) -> Result<u8> {
     let context = environment::interruptible()?;
-    let mut session = artifacts::open(&arguments.paths, common, Lenses::Both, &context, output)?;
+    let mut opened = artifacts::open(&arguments.paths, common, Lenses::Both, &context, output)?;
     let until = arguments.until.map_or(Step::Finalize, Step::from);
-    let document = session.plan_document(until, &context)?;
-    let refused = document.steps.iter().any(|step| !step.refusals.is_empty());
+    let document = opened.session.plan_document(until, &context)?;
     if arguments.json {
         output.json(&document)?;
     } else {
@@ -25,13 +24,14 @@ pub fn plan(arguments: &Plan, common: &Common, output: &mut Output) -> Result<u8
             for effect in &step.effects {
                 effects::effect("·", effect, output)?;
             }
-            for note in &step.notes {
-                output.line(format_args!("  note {note}"))?;
-            }
-            for refusal in &step.refusals {
-                effects::refusal(refusal, output)?;
-            }
+            effects::remarks(&step.notes, &step.refusals, output)?;
         }
     }
-    Ok(if refused { FINDINGS } else { OK })
+    Ok(if artifacts::any_unreadable(&opened.session) {
+        TROUBLE
+    } else if document.steps.iter().any(|step| !step.refusals.is_empty()) {
+        FINDINGS
+    } else {
+        OK
+    })
 }

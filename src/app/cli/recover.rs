@@ -46,8 +46,12 @@ fn home(directory: &Path, common: &Common) -> Result<PathBuf> {
             return Ok(home);
         }
     }
-    let project = artifacts::find(&[directory.to_path_buf()], common, &Context::new())?;
-    Ok(match project.target_directory {
+    // A folder without a project has no target directory; a session on its files works in the user's cache directory.
+    let project = match artifacts::find(&[directory.to_path_buf()], common, &Context::new()) {
+        Err(_) if directory.is_dir() => None,
+        found => found?.target_directory,
+    };
+    Ok(match project {
         Some(target) => target.join("wheelwright"),
         None => environment::scratch_directory(),
     })

@@ -2,7 +2,7 @@
 
 use super::arguments::{Common, Run};
 use super::output::Output;
-use super::{FINDINGS, OK, artifacts, effects, environment};
+use super::{FINDINGS, INTERRUPTED, OK, TROUBLE, artifacts, effects, environment};
 use crate::engine::audit::Lenses;
 use crate::engine::project::ArtifactId;
 use crate::engine::report::audit::Severity;
@@ -17,32 +17,56 @@ use std::path::PathBuf;
 /// Carries the steps out and prints what was done. Whatever happens, cargo's outputs are put back.
 ///
 /// # Errors
-/// When an artifact can't be found, a step goes wrong, or the output can't be written.
+/// When an artifact can't be found, an output can't be put back, or the document can't be written.
 pub fn run(arguments: &Run, common: &Common, output: &mut Output) -> Result<u8> {
     let context = environment::interruptible()?;
-    let mut session = artifacts::open(&arguments.paths, common, Lenses::Both, &context, output)?;
+    let mut opened = artifacts::open(&arguments.paths, common, Lenses::Both, &context, output)?;
+    let session = &mut opened.session;
     let until = arguments.until.map_or(Step::Finalize, Step::from);
     let planned = session.plan_document(until, &context)?;
-    let before = if arguments.json { Session::hashes(touched(&planned, &session), &context)? } else { BTreeMap::new() };
-    let went = go(&mut session, until, &context);
-    let left = session.leave();
-    went?;
-    left?;
-    let mut document = session.run_document(&planned, &before, &Context::new())?;
-    document.bundle = bundle(&session, arguments, until)?;
+    let before = if arguments.json { Session::hashes(touched(&planned, session), &context)? } else { BTreeMap::new() };
+    let went = go(session, until, &context);
+    session.leave()?;
+    let failures = match went {
+        Ok(failures) => failures,
+        Err(Error::Cancelled) => {
+            output.note("wheelwright: interrupted; cargo's outputs are as they were");
+            return Ok(INTERRUPTED);
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let mut document = session.run_document(&planned, &before, &context)?;
+    document.bundles = bundles(session, arguments, until, &context)?;
     if arguments.json {
         output.json(&document)?;
     } else {
-        print(&document, common.verbose, output)?;
+        print(&document, output)?;
     }
-    Ok(if session.refusals().next().is_some() || has_errors(&session) { FINDINGS } else { OK })
+    for failure in &failures {
+        output.note(format_args!("wheelwright: {failure}"));
+    }
+    let status = if !failures.is_empty() || artifacts::any_unreadable(session) {
+        TROUBLE
+    } else if session.refusals().next().is_some() || has_errors(session) {
+        FINDINGS
+    } else {
+        OK
+    };
+    let in_staging = arguments.output.is_none() && !document.bundles.is_empty();
+    if in_staging || (until != Step::Finalize && document.states.iter().any(|state| state.edited)) {
+        artifacts::keep(opened.sandbox.take(), output);
+    }
+    Ok(status)
 }
 
-/// Takes every step for every artifact; one that is refused or goes wrong stops there, the others go on.
-fn go(session: &mut Session, until: Step, context: &Context) -> Result<()> {
+/// Takes every step for every artifact; one that is refused or goes wrong stops there, the others go on. What went wrong.
+///
+/// # Errors
+/// [`Error::Cancelled`].
+fn go(session: &mut Session, until: Step, context: &Context) -> Result<Vec<Error>, Error> {
     let ids: Vec<ArtifactId> = session.project().artifacts.iter().map(|artifact| artifact.id).collect();
     let mut stopped = BTreeSet::new();
-    let mut first_error = None;
+    let mut failures = Vec::new();
     for step in Step::ALL.into_iter().filter(|step| *step <= until) {
         for id in &ids {
             if stopped.contains(id) || session.next_step(*id) != Some(step) {
@@ -53,17 +77,17 @@ fn go(session: &mut Session, until: Step, context: &Context) -> Result<()> {
                 Ok(Outcome::Refused(_)) => {
                     stopped.insert(*id);
                 }
-                Err(Error::Cancelled) => return Err(Error::Cancelled.into()),
+                Err(Error::Cancelled) => return Err(Error::Cancelled),
                 Err(error) => {
                     stopped.insert(*id);
-                    first_error.get_or_insert(error);
+                    failures.push(error);
                 }
             }
             // A step without bytes to count does not see a cancellation by itself.
             context.advance(0)?;
         }
     }
-    first_error.map_or(Ok(()), |error| Err(error.into()))
+    Ok(failures)
 }
 
 /// The files whose hashes the document gives: those that effects touch, and every artifact.
@@ -82,21 +106,22 @@ fn touched(planned: &PlanDocument, session: &Session) -> BTreeSet<PathBuf> {
     paths
 }
 
-fn bundle(session: &Session, arguments: &Run, until: Step) -> Result<Option<PathBuf>> {
-    if until != Step::Finalize {
-        return Ok(None);
+/// Where the bundles lie: in staging, or where the user wants copies of them. Several (of several profiles or triples) get a
+/// folder each there, named as in staging.
+fn bundles(session: &Session, arguments: &Run, until: Step, context: &Context) -> Result<Vec<PathBuf>> {
+    let bundles = if until == Step::Finalize { session.bundles() } else { Vec::new() };
+    let Some(directory) = arguments.output.as_deref().map(environment::absolute) else { return Ok(bundles) };
+    let mut copies = Vec::new();
+    for bundle in &bundles {
+        let folder = bundle.parent().and_then(|folder| folder.strip_prefix(&session.places().staging).ok());
+        let to = match folder {
+            Some(folder) if bundles.len() > 1 => directory.join(folder),
+            _ => directory.clone(),
+        };
+        copy_bundle(bundle, &to, context)?;
+        copies.push(to.canonicalize().unwrap_or(to));
     }
-    let bundles = session.bundles();
-    match &arguments.output {
-        None => Ok(bundles.into_iter().next()),
-        Some(directory) => {
-            let directory = environment::absolute(directory);
-            for bundle in bundles {
-                copy_bundle(&bundle, &directory, &Context::new())?;
-            }
-            Ok(Some(directory))
-        }
-    }
+    Ok(copies)
 }
 
 fn has_errors(session: &Session) -> bool {
@@ -105,31 +130,22 @@ fn has_errors(session: &Session) -> bool {
         .any(|report| report.findings.iter().any(|finding| finding.severity == Severity::Error))
 }
 
-fn print(document: &RunDocument, verbose: bool, output: &mut Output) -> Result<()> {
+fn print(document: &RunDocument, output: &mut Output) -> Result<()> {
     for step in &document.steps {
-        effects::heading(
-            step.step,
-            step.effects.iter().filter(|effect| effect.done).map(|effect| &effect.effect),
-            output,
-        )?;
-        for effect in step.effects.iter().filter(|effect| effect.done) {
-            if verbose || effect.effect.kind != "mkdir" {
-                effects::effect("✓", &effect.effect, output)?;
-            }
+        let done = || step.effects.iter().filter(|effect| effect.done).map(|effect| &effect.effect);
+        effects::heading(step.step, done(), output)?;
+        for effect in done() {
+            effects::effect("✓", effect, output)?;
         }
-        for note in &step.notes {
-            output.line(format_args!("  note {note}"))?;
-        }
-        for refusal in &step.refusals {
-            effects::refusal(refusal, output)?;
-        }
+        effects::remarks(&step.notes, &step.refusals, output)?;
     }
+    output.line("")?;
     for state in &document.states {
-        let edited = if state.edited { "edited" } else { "untouched" };
-        output.line(format_args!("{}  {edited}", state.path.display()))?;
+        let word = if state.edited { "patched" } else { "untouched" };
+        output.line(format_args!("{word:<12} {}", state.path.display()))?;
     }
-    if let Some(bundle) = &document.bundle {
-        output.line(format_args!("bundle: {}", bundle.display()))?;
+    for bundle in &document.bundles {
+        output.line(format_args!("{:<12} {}", "bundle", bundle.display()))?;
     }
     Ok(())
 }

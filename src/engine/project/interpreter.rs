@@ -9,7 +9,10 @@ use std::process::{Command, Stdio};
 /// # Errors
 /// [`Error::Tool`] when it can't be run or gives no suffix.
 pub(super) fn extension_suffix(interpreter: &Path) -> Result<String> {
-    let failed = |message: String| Error::Tool { program: interpreter.display().to_string(), message };
+    let failed = |message: String| Error::Tool {
+        program: interpreter.display().to_string(),
+        message: format!("{message}; name a Python interpreter, or leave --interpreter away"),
+    };
     let output = Command::new(interpreter)
         .args(["-I", "-c", "import sysconfig; print(sysconfig.get_config_var('EXT_SUFFIX') or '')"])
         .stdin(Stdio::null())

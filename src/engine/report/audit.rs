@@ -73,11 +73,13 @@ pub enum ArtifactKind {
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct ArtifactReport {
     /// Its own path: cargo's path for a cargo output, also while it is staged.
+    #[serde(serialize_with = "super::lossy::path")]
     pub path: PathBuf,
     /// The path's bytes in hex, only where it is not UTF-8.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub path_bytes: Option<String>,
     /// The archive that it lies in, if it does.
+    #[serde(serialize_with = "super::lossy::option")]
     pub container: Option<PathBuf>,
     /// Its name in that archive.
     pub member: Option<String>,
@@ -134,8 +136,10 @@ pub struct LensDifference {
     /// The needed name.
     pub name: String,
     /// Where the loader's lens finds it.
+    #[serde(serialize_with = "super::lossy::option")]
     pub loader: Option<PathBuf>,
     /// Where the lddtree lens finds it.
+    #[serde(serialize_with = "super::lossy::option")]
     pub lddtree: Option<PathBuf>,
     /// The reason, in words.
     pub why: String,
@@ -147,6 +151,7 @@ pub struct ExternalLibrary {
     /// The needed name.
     pub name: String,
     /// The file behind it; null when it was found nowhere.
+    #[serde(serialize_with = "super::lossy::option")]
     pub realpath: Option<PathBuf>,
     /// The name it gets in the bundle; null when it was found nowhere.
     pub grafted_name: Option<String>,
@@ -187,6 +192,7 @@ pub struct PolicyReason {
     /// The symbol version concerned.
     pub version: Option<String>,
     /// The file in which this stands.
+    #[serde(serialize_with = "super::lossy::option")]
     pub file: Option<PathBuf>,
 }
 
@@ -271,6 +277,7 @@ pub struct BundleNames {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LinkedPathsReport {
     /// The directories, in cargo's order.
+    #[serde(serialize_with = "super::lossy::list")]
     pub paths: Vec<PathBuf>,
     /// `messages`, `build_output`, `cargo_config` or `options`; null when none were found.
     pub source: Option<String>,

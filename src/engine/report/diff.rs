@@ -10,8 +10,10 @@ pub struct DiffDocument {
     /// Always `wheelwright/diff/1`.
     pub schema: String,
     /// The first file.
+    #[serde(serialize_with = "super::lossy::path")]
     pub a: PathBuf,
     /// The second file.
+    #[serde(serialize_with = "super::lossy::path")]
     pub b: PathBuf,
     /// Whether they are equal to the last byte.
     pub equal: bool,

@@ -5,11 +5,14 @@
 
 pub mod audit;
 pub mod diff;
+mod lossy;
 pub mod plan;
 pub mod run;
 mod schemas;
 mod slice;
 mod staging;
 pub mod tree;
+pub mod words;
 
+pub use lossy::to_json;
 pub use schemas::schemas;

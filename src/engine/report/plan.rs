@@ -83,10 +83,13 @@ pub struct PlannedEffect {
     /// `mkdir`, `rename`, `link`, `reflink_or_copy`, `unlink`, `symlink`, `write_file`, `set_mode`, `edit`.
     pub kind: String,
     /// The artifact (its path) that it serves; null for what serves several.
+    #[serde(serialize_with = "super::lossy::option")]
     pub artifact: Option<PathBuf>,
     /// The path that is changed or read from.
+    #[serde(serialize_with = "super::lossy::path")]
     pub path: PathBuf,
     /// The path that comes into being, for effects with two.
+    #[serde(serialize_with = "super::lossy::option")]
     pub to: Option<PathBuf>,
     /// What exactly: the edits, the symlink's target.
     pub detail: Option<String>,
@@ -102,6 +105,7 @@ pub struct PlannedEffect {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Refusal {
     /// The artifact's path.
+    #[serde(serialize_with = "super::lossy::path")]
     pub artifact: PathBuf,
     /// Why not.
     pub reason: String,

@@ -17,8 +17,9 @@ pub struct RunDocument {
     pub files: Vec<TouchedFile>,
     /// The artifacts' final states.
     pub states: Vec<FinalState>,
-    /// The bundle's directory; null when it was not laid out.
-    pub bundle: Option<PathBuf>,
+    /// The bundles' directories, one for each profile and triple; none where they were not laid out.
+    #[serde(serialize_with = "super::lossy::list")]
+    pub bundles: Vec<PathBuf>,
 }
 
 /// One step as it went.
@@ -48,6 +49,7 @@ pub struct RunEffect {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TouchedFile {
     /// Its path.
+    #[serde(serialize_with = "super::lossy::path")]
     pub path: PathBuf,
     /// SHA-256 before; null when it was not there.
     pub before: Option<String>,
@@ -59,6 +61,7 @@ pub struct TouchedFile {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct FinalState {
     /// The artifact's path.
+    #[serde(serialize_with = "super::lossy::path")]
     pub path: PathBuf,
     /// Its state.
     pub state: StagingState,

@@ -42,6 +42,7 @@ pub struct RpathEntry {
     /// As it stands in the file.
     pub literal: String,
     /// With `$ORIGIN` and the like filled in; null where that can't be done.
+    #[serde(serialize_with = "super::lossy::option")]
     pub expanded: Option<PathBuf>,
     /// Whether that directory exists here; null where it can't be told.
     pub exists: Option<bool>,
@@ -66,8 +67,10 @@ pub struct TreeNode {
     /// The name it was asked for by.
     pub name: String,
     /// The path that it was found under; null for a missing one.
+    #[serde(serialize_with = "super::lossy::option")]
     pub path: Option<PathBuf>,
     /// That path with symbolic links resolved.
+    #[serde(serialize_with = "super::lossy::option")]
     pub realpath: Option<PathBuf>,
     /// Its machine.
     pub arch: Option<String>,
@@ -186,6 +189,7 @@ pub struct FoundBy {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Candidate {
     /// The file that was tried.
+    #[serde(serialize_with = "super::lossy::path")]
     pub path: PathBuf,
     /// By which rule.
     pub rule: SearchRule,

@@ -26,8 +26,10 @@ pub struct StagingReport {
     /// Whether the staged file's bytes differ from cargo's output by an edit of ours.
     pub edited: bool,
     /// Cargo's own path; null for a file that cargo did not make.
+    #[serde(serialize_with = "super::lossy::option")]
     pub cargo_output: Option<PathBuf>,
     /// The staged file; null while there is none.
+    #[serde(serialize_with = "super::lossy::option")]
     pub staged: Option<PathBuf>,
     /// Device number of the file that now holds the clean bytes.
     pub device: Option<u64>,
@@ -36,6 +38,7 @@ pub struct StagingReport {
     /// Its hard links.
     pub links: Option<u64>,
     /// Other paths of that inode which were found.
+    #[serde(serialize_with = "super::lossy::list")]
     pub aliases: Vec<PathBuf>,
     /// How many more names the link count says there are.
     pub aliases_elsewhere: u64,
@@ -47,6 +50,7 @@ pub struct StagingReport {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RelatedFile {
     /// Its path.
+    #[serde(serialize_with = "super::lossy::path")]
     pub path: PathBuf,
     /// What it is: `deps`, `maturin_staged`, `build_dir`.
     pub role: String,

@@ -11,6 +11,7 @@ pub struct TreeDocument {
     /// Always `wheelwright/tree/1`.
     pub schema: String,
     /// The artifact.
+    #[serde(serialize_with = "super::lossy::path")]
     pub path: PathBuf,
     /// Through whose eyes: `loader` or `lddtree`.
     pub lens: String,

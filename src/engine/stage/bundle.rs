@@ -29,8 +29,13 @@ pub fn copy_bundle(bundle: &Path, to: &Path, context: &Context) -> Result<()> {
             }
             _ => {}
         }
-        reflink_or_copy(&real, &fresh, context)?;
-        std::fs::rename(&fresh, &to).map_err(Error::io("rename", &fresh))?;
+        let copied = reflink_or_copy(&real, &fresh, context)
+            .and_then(|_| std::fs::rename(&fresh, &to).map_err(Error::io("rename", &fresh)));
+        if let Err(error) = copied {
+            // Half a file helps nobody; why there is no whole one is what the user has to hear.
+            let _ = std::fs::remove_file(&fresh);
+            return Err(error);
+        }
     }
     Ok(())
 }

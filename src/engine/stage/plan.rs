@@ -212,7 +212,12 @@ impl Draft<'_> {
 
     fn audit(&mut self, repair: &Repair, state: State) -> Result<State, Refusal> {
         match &repair.unreadable {
-            Some(reason) => self.refuse(reason.clone(), "look at the file's first bytes, or build it again"),
+            Some(reason) => {
+                // The refusal names the file already.
+                let own = format!("{}: ", self.artifact.path.display());
+                let reason = reason.strip_prefix(&own).unwrap_or(reason);
+                self.refuse(reason.to_owned(), "look at the file's first bytes, or build it again")
+            }
             None => Ok(state),
         }
     }

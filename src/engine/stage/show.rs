@@ -262,7 +262,13 @@ impl Session {
             state: self.world.state(artifact.id).into(),
             edited: self.staging_report(artifact).edited,
         });
-        Ok(RunDocument { schema: "wheelwright/run/1".to_owned(), steps, files, states: states.collect(), bundle: None })
+        Ok(RunDocument {
+            schema: "wheelwright/run/1".to_owned(),
+            steps,
+            files,
+            states: states.collect(),
+            bundles: Vec::new(),
+        })
     }
 
     /// The SHA-256 of each of `paths` that is a file; `None` for one that is not there.
