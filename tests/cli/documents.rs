@@ -61,9 +61,9 @@ fn options_of_the_audit_show_in_the_document() {
     assert_eq!(ext["sha256"].as_str().map(str::len), Some(64));
     assert_eq!(ext["external_libs"], Value::Null, "not looked at");
     assert_eq!(ext["lens_differences"], Value::Null, "not looked at");
-    let old = ["audit", "--json", "--compatibility", "manylinux_2_17", "target/release/liblabext.so"];
+    let old = ["audit", "--json", "--compatibility", "manylinux_2_17", "target/release/liblabdlopen.so"];
     let document = valid(&place.run(old), "audit", 1);
-    assert_eq!(artifact(&document, "liblabext.so")["policy"]["requested"], "manylinux_2_17");
+    assert_eq!(artifact(&document, "liblabdlopen.so")["policy"]["requested"], "manylinux_2_17");
 }
 
 #[test]

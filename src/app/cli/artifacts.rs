@@ -12,7 +12,7 @@ use crate::engine::report::audit::Host;
 use crate::engine::stage::{Session, SessionOptions};
 use color_eyre::Result;
 use color_eyre::eyre::eyre;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 /// Finds what `paths` name.
@@ -113,11 +113,22 @@ fn options(common: &Common, lenses: Lenses) -> Result<SessionOptions> {
             },
             drop_build_rpaths: common.drop_build_rpaths,
         },
-        staging: common.staging_dir.as_deref().map(environment::absolute),
+        staging: common.staging_dir.as_deref().map(staging).transpose()?,
         scratch: environment::scratch_directory(),
         editor: editor(common.patcher)?,
         observer: None,
     })
+}
+
+fn staging(directory: &Path) -> Result<PathBuf> {
+    let directory = environment::absolute(directory);
+    if directory.exists() && !directory.is_dir() {
+        return Err(eyre!(
+            "--staging-dir {}: is not a directory; name one, or one that is not there yet",
+            directory.display()
+        ));
+    }
+    Ok(directory)
 }
 
 /// The editor that `--patcher` names.

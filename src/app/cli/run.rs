@@ -26,24 +26,26 @@ pub fn run(arguments: &Run, common: &Common, output: &mut Output) -> Result<u8> 
     let planned = session.plan_document(until, &context)?;
     let before = if arguments.json { Session::hashes(touched(&planned, session), &context)? } else { BTreeMap::new() };
     let went = go(session, until, &context);
-    session.leave()?;
+    let left = session.leave();
     let failures = match went {
         Ok(failures) => failures,
         Err(Error::Cancelled) => {
+            left?;
             output.note("wheelwright: interrupted; cargo's outputs are as they were");
             return Ok(INTERRUPTED);
         }
         Err(error) => return Err(error.into()),
     };
+    for failure in &failures {
+        output.note(format_args!("wheelwright: {failure}"));
+    }
+    left?;
     let mut document = session.run_document(&planned, &before, &context)?;
     document.bundles = bundles(session, arguments, until, &context)?;
     if arguments.json {
         output.json(&document)?;
     } else {
         print(&document, output)?;
-    }
-    for failure in &failures {
-        output.note(format_args!("wheelwright: {failure}"));
     }
     let status = if !failures.is_empty() || artifacts::any_unreadable(session) {
         TROUBLE

@@ -13,48 +13,61 @@ pub enum Action {
     /// Make a directory whose parent is there.
     Mkdir {
         /// The directory.
+        #[serde(with = "super::exact")]
         path: PathBuf,
     },
     /// Give a file another name on the same filesystem. Nothing is overwritten, except where `displaces` says so.
     Rename {
         /// The name that it has.
+        #[serde(with = "super::exact")]
         from: PathBuf,
         /// The name that it gets.
+        #[serde(with = "super::exact")]
         to: PathBuf,
         /// Another name of the inode that `to` names before, which is displaced from there.
+        #[serde(with = "super::exact::option")]
         displaces: Option<PathBuf>,
     },
     /// Give an inode one more name.
     Link {
         /// A name that it has.
+        #[serde(with = "super::exact")]
         from: PathBuf,
         /// The name that it gets as well.
+        #[serde(with = "super::exact")]
         to: PathBuf,
     },
     /// Make a private copy, sharing blocks where the filesystem can.
     ReflinkOrCopy {
         /// The file that is copied.
+        #[serde(with = "super::exact")]
         from: PathBuf,
         /// The copy, in staging.
+        #[serde(with = "super::exact")]
         to: PathBuf,
     },
     /// Take a file out of the way; it lies in the session's trash until the session ends.
     Unlink {
         /// The file.
+        #[serde(with = "super::exact")]
         path: PathBuf,
         /// Where it lies until then.
+        #[serde(with = "super::exact")]
         trash: PathBuf,
     },
     /// Make a symbolic link.
     Symlink {
         /// The link.
+        #[serde(with = "super::exact")]
         path: PathBuf,
         /// Its text: what it leads to, relative to the link's directory.
+        #[serde(with = "super::exact")]
         target: PathBuf,
     },
     /// Set the permission bits of a file in staging.
     SetMode {
         /// The file.
+        #[serde(with = "super::exact")]
         path: PathBuf,
         /// The bits.
         mode: u32,
@@ -62,8 +75,10 @@ pub enum Action {
     /// Edit a file in staging that has no other name.
     Edit {
         /// The file.
+        #[serde(with = "super::exact")]
         path: PathBuf,
         /// Where its clean bytes can be cloned from when the edit is undone.
+        #[serde(with = "super::exact")]
         clean: PathBuf,
         /// What the editor will do. Not journaled: going back needs the clean bytes only.
         #[serde(skip)]

@@ -21,8 +21,10 @@ pub enum Record {
         /// The format's number.
         version: u32,
         /// The staging directory.
+        #[serde(with = "super::exact")]
         staging: PathBuf,
         /// Directories whose cargo lock is held while effects run.
+        #[serde(with = "super::exact::list")]
         cargo_directories: Vec<PathBuf>,
     },
     /// A step is about to be taken.

@@ -8,6 +8,7 @@ mod back;
 mod bundle;
 mod carry;
 mod effect;
+mod exact;
 mod journal;
 mod lock;
 mod look;

@@ -11,6 +11,7 @@ use crate::engine::file::Identity;
 use crate::engine::repair::Editor;
 use crate::engine::{Context, Error, Result};
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 /// What rolling back came to.
@@ -69,8 +70,10 @@ pub fn recover(home: &Path, editor: &dyn Editor, context: &Context) -> Result<Re
 /// [`Error::Io`].
 pub fn empty(directory: &Path) -> Result<()> {
     match std::fs::remove_dir_all(directory) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Error::io("remove", directory)(error)),
-        _ => Ok(()),
+        // Below a file, nothing can be there.
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(()),
+        Err(error) => Err(Error::io("remove", directory)(error)),
+        Ok(()) => Ok(()),
     }
 }
 
