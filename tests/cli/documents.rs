@@ -67,6 +67,25 @@ fn options_of_the_audit_show_in_the_document() {
 }
 
 #[test]
+fn a_tag_that_an_external_library_rules_out_is_an_error() {
+    let place = Place::with_lab();
+    let ext = "target/release/liblabext.so";
+    let document = valid(&place.run(["audit", "--json", "--compatibility", "manylinux_2_17", ext]), "audit", 1);
+    let report = artifact(&document, "liblabext.so");
+    assert_eq!(
+        (&report["policy"]["requested"], &report["policy"]["tag"]),
+        (&json!("manylinux_2_17"), &json!("manylinux_2_34"))
+    );
+    let finding = report["findings"].as_array().unwrap().iter().find(|finding| finding["code"] == "WW018").unwrap();
+    assert_eq!(finding["severity"], "error");
+    let evidence = finding["evidence"].to_string();
+    assert!(evidence.contains("GLIBC_2.34") && evidence.contains("libdeep.so.2"), "{evidence}");
+    let document = valid(&place.run(["audit", "--json", "--compatibility", "manylinux_2_34", ext]), "audit", 0);
+    let findings = artifact(&document, "liblabext.so")["findings"].to_string();
+    assert!(!findings.contains("WW018"), "{findings}");
+}
+
+#[test]
 fn both_lenses_give_a_tree() {
     let place = Place::with_lab();
     for lens in ["loader", "lddtree"] {
@@ -147,6 +166,25 @@ fn until_ends_the_plan_and_the_run() {
         assert!(contents(&place.work().join("target/release")) == release, "{until} left cargo's outputs changed");
     }
     assert!(place.work().join("target/wheelwright/release/liblabext.so").is_file(), "edited results stay in staging");
+}
+
+#[test]
+fn an_editable_run_adds_its_directories_once() {
+    let place = Place::with_lab();
+    let release = contents(&place.work().join("target/release"));
+    let staged = place.work().join("target/wheelwright/release/liblabext.so");
+    let mut results = Vec::new();
+    for _ in 0..3 {
+        let arguments = ["run", "--json", "--mode", "editable", "target/release/liblabext.so"];
+        let run = valid(&place.run(arguments), "run", 0);
+        assert_eq!(run["states"][0]["edited"], true);
+        assert!(contents(&place.work().join("target/release")) == release, "cargo's files are as they were");
+        results.push(std::fs::read(&staged).unwrap());
+    }
+    assert!(results[1] == results[0] && results[2] == results[0], "each run begins with cargo's bytes");
+    let directory = place.work().join("target/release/build/greet-sys-0123456789abcdef/out/lib");
+    let elf = goblin::elf::Elf::parse(&results[0]).unwrap();
+    assert_eq!(elf.rpaths, [directory.to_str().unwrap()]);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The page of each finding: what it is, why it matters, how to see it, how to mend it. Part of the program, so that
 //! `explain` and the screen need no files.
 
-const PAGES: [(&str, &str); 10] = [
+const PAGES: [(&str, &str); 11] = [
     ("WW001", include_str!("../../../assets/findings/WW001.md")),
     ("WW002", include_str!("../../../assets/findings/WW002.md")),
     ("WW003", include_str!("../../../assets/findings/WW003.md")),
@@ -10,6 +10,7 @@ const PAGES: [(&str, &str); 10] = [
     ("WW006", include_str!("../../../assets/findings/WW006.md")),
     ("WW011", include_str!("../../../assets/findings/WW011.md")),
     ("WW012", include_str!("../../../assets/findings/WW012.md")),
+    ("WW018", include_str!("../../../assets/findings/WW018.md")),
     ("WW019", include_str!("../../../assets/findings/WW019.md")),
     ("WW026", include_str!("../../../assets/findings/WW026.md")),
 ];

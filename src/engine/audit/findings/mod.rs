@@ -15,8 +15,8 @@ use crate::engine::report::audit::{Finding, Severity, StagingReport};
 use std::path::Path;
 
 /// The codes that [`findings`] can give.
-pub const CODES: [&str; 10] =
-    ["WW001", "WW002", "WW003", "WW004", "WW005", "WW006", "WW011", "WW012", "WW019", "WW026"];
+pub const CODES: [&str; 11] =
+    ["WW001", "WW002", "WW003", "WW004", "WW005", "WW006", "WW011", "WW012", "WW018", "WW019", "WW026"];
 
 /// What the findings need beyond the audit.
 #[derive(Debug, Clone, Copy)]
@@ -40,6 +40,7 @@ pub fn findings(audit: &Audit, circumstances: &Circumstances<'_>) -> Vec<Finding
     found.extend(cache::shared_inode(report, circumstances.staging));
     found.extend(module::libpython(report));
     found.extend(tag::too_new_symbols(report));
+    found.extend(tag::too_new_libraries(report));
     found.extend(tag::black_listed_symbols(report));
     found.extend(module::build_machine_paths(report));
     found.extend(module::no_entry_point(report));

@@ -1,4 +1,4 @@
-//! WW005, symbols newer than the tag allows, and WW006, black-listed symbols.
+//! WW005, symbols newer than the tag allows; WW018, the same in a library that would be bundled; WW006, black-listed symbols.
 
 use super::{finding, quoted};
 use crate::engine::report::audit::{ArtifactReport, Finding, PolicyReason, PolicyReport, Severity};
@@ -7,13 +7,23 @@ use crate::engine::report::audit::{ArtifactReport, Finding, PolicyReason, Policy
 pub(super) fn too_new_symbols(report: &ArtifactReport) -> Option<Finding> {
     let (severity, rows) = rows(report.policy.as_ref()?, "symbol_version")?;
     let first = rows.first()?;
-    let line = |row: &&PolicyReason| {
-        let version = row.version.as_deref().unwrap_or_default();
-        let symbol = row.symbol.as_deref().unwrap_or("no symbol of that version, but the version itself");
-        format!("{} {version}: {symbol}{}", row.library.as_deref().unwrap_or_default(), file(row))
-    };
     let title = format!("symbols newer than {} allows", first.tag);
-    Some(finding("WW005", severity, title, rows.iter().map(line).collect(), fix(report, first)))
+    Some(finding("WW005", severity, title, rows.iter().map(|row| demand(row)).collect(), fix(report, first)))
+}
+
+/// WW018: as WW005, for the libraries that would be bundled.
+pub(super) fn too_new_libraries(report: &ArtifactReport) -> Option<Finding> {
+    let (severity, rows) = rows(report.policy.as_ref()?, "external_symbol_version")?;
+    let first = rows.first()?;
+    let title = format!("an external library demands more than {} allows", first.tag);
+    Some(finding("WW018", severity, title, rows.iter().map(|row| demand(row)).collect(), fix(report, first)))
+}
+
+/// A row on a symbol version: `libc.so.6 GLIBC_2.34: dlopen (in /x/liba.so)`.
+fn demand(row: &PolicyReason) -> String {
+    let version = row.version.as_deref().unwrap_or_default();
+    let symbol = row.symbol.as_deref().unwrap_or("no symbol of that version, but the version itself");
+    format!("{} {version}: {symbol}{}", row.library.as_deref().unwrap_or_default(), file(row))
 }
 
 /// WW006: as WW005, for symbols that an allowed library does not have on every machine of the tag.
