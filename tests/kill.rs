@@ -62,7 +62,9 @@ fn session_that_dies(project: &Path, number: usize, at: At) {
             kill_oneself();
         }
     });
-    let mut session = Session::open(found(project), options(Mode::Repair, Some(Box::new(observer)))).unwrap();
+    let mut options = options(Mode::Repair, Some(Box::new(observer)));
+    options.staging = std::env::var_os("WHEELWRIGHT_TEST_STAGING").map(PathBuf::from);
+    let mut session = Session::open(found(project), options).unwrap();
     go(&mut session, &context);
     session.leave().unwrap();
 }
@@ -90,11 +92,16 @@ fn child() {
 
 /// Whether the child was killed at that place.
 fn dies(project: &Path, number: usize, at: At) -> bool {
+    dies_staging_in(project, None, number, at)
+}
+
+fn dies_staging_in(project: &Path, staging: Option<&Path>, number: usize, at: At) -> bool {
     use std::os::unix::process::ExitStatusExt;
     let place = PLACES.iter().position(|place| *place == at).unwrap();
     let output = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "child", "--nocapture"])
         .env("WHEELWRIGHT_TEST_DIE", format!("{number} {place} {}", project.display()))
+        .envs(staging.map(|staging| ("WHEELWRIGHT_TEST_STAGING", staging)))
         .output()
         .unwrap();
     match output.status.signal() {
@@ -193,6 +200,31 @@ fn a_build_between_kill_and_recover_is_never_overwritten() {
         assert_eq!(after[&output].inode, after[&deps].inode);
         assert!(lab.recover().taken_back.is_empty(), "a second recovery has nothing to do");
     }
+}
+
+/// Staging on another filesystem, where there is one (/dev/shm): the kernel refuses the rename, the step is planned again.
+#[test]
+fn recover_works_where_files_could_only_be_copied() {
+    let lab = Lab::new();
+    let other = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
+    let staging = other.path().join("staging");
+    let mut number = 0;
+    let mut reached_the_end = false;
+    while !reached_the_end {
+        number += 1;
+        for at in [At::Begun, At::CarriedOut] {
+            lab.reset();
+            let clean = known_files(&lab.project.join("target"));
+            let died = dies_staging_in(&lab.project, Some(&staging), number, at);
+            // What the kernel refuses is begun and never carried out.
+            reached_the_end = at == At::Begun && !died || reached_the_end;
+            if died {
+                lab.recover();
+            }
+            assert_eq!(known_files(&lab.project.join("target")), clean, "killed at effect {number}, {at:?}");
+        }
+    }
+    assert!(number > 15, "only {number} effects were carried out");
 }
 
 fn bytes(files: &std::collections::BTreeMap<PathBuf, support::Known>) -> Vec<(&PathBuf, &str, u64)> {

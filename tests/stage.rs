@@ -33,6 +33,8 @@ fn main() {
         Trial::test("a_second_session_only_looks", a_second_session_only_looks),
         Trial::test("loose_files_are_mirrored_and_never_touched", loose_files_are_mirrored_and_never_touched),
         Trial::test("looking_changes_nothing", looking_changes_nothing),
+        Trial::test("one_name_for_two_libraries_is_refused", one_name_for_two_libraries_is_refused),
+        Trial::test("a_read_only_output_is_patched", a_read_only_output_is_patched),
     ];
     let reason = no_loop_mounts();
     let ci = std::env::var_os("WHEELWRIGHT_CI").is_some();
@@ -314,6 +316,61 @@ fn looking_changes_nothing() -> Result<(), Failed> {
     session.leave()?;
     assert!(!project.join("target/wheelwright").exists());
     assert_eq!(known_files(directory.path()), before);
+    Ok(())
+}
+
+/// Two artifacts of one bundle share libgreet, but find different files for the libdeep that it needs.
+fn one_name_for_two_libraries_is_refused() -> Result<(), Failed> {
+    let directory = tempfile::tempdir()?;
+    let root = directory.path();
+    support::write(&root.join("greet.c"), "int deep(void); int greet(void) { return deep(); }\n");
+    support::write(
+        &root.join("a.c"),
+        "int greet(void); int deep(void); int answer(void) { return greet() + deep(); }\n",
+    );
+    let cc = |arguments: &[&str]| {
+        support::run(Command::new("cc").current_dir(root).args(["-shared", "-fPIC"]).args(arguments));
+    };
+    for (place, value) in [("one", "1"), ("two", "2")] {
+        support::write(&root.join(place).join("deep.c"), &format!("int deep(void) {{ return {value}; }}\n"));
+        let deep = format!("{place}/libdeep.so.2");
+        cc(&["-Wl,-soname,libdeep.so.2", "-o", &deep, &format!("{place}/deep.c")]);
+    }
+    cc(&["-Wl,-soname,libgreet.so.1", "-o", "libgreet.so.1", "greet.c", "one/libdeep.so.2"]);
+    std::fs::create_dir(root.join("out"))?;
+    for place in ["one", "two"] {
+        let rpath = format!("-Wl,-rpath,{0}/{place}:{0}", root.display());
+        cc(&[&rpath, "-o", &format!("out/lib{place}.so"), "a.c", "libgreet.so.1", &format!("{place}/libdeep.so.2")]);
+    }
+    let mut found = found(&root.join("out"));
+    assert_eq!(found.artifacts.len(), 2);
+    for artifact in &mut found.artifacts {
+        "both.libs".clone_into(&mut artifact.names.libs_dir);
+    }
+    let mut options = options(Mode::Repair, None);
+    options.scratch = root.join("scratch");
+    let mut session = Session::open(found, options)?;
+    advance(&mut session, ArtifactId(0), Step::Finalize);
+    advance(&mut session, ArtifactId(1), Step::Audit);
+    let Outcome::Refused(refusal) = session.step(ArtifactId(1), &Context::new())? else { panic!("it was grafted") };
+    assert!(refusal.reason.contains("libgreet-"), "{}", refusal.reason);
+    session.leave()?;
+    Ok(())
+}
+
+fn a_read_only_output_is_patched() -> Result<(), Failed> {
+    use std::os::unix::fs::PermissionsExt;
+    let directory = tempfile::tempdir()?;
+    let project = cargo_project(directory.path());
+    let output = project.join("target/release/libneedy.so");
+    std::fs::set_permissions(&output, std::fs::Permissions::from_mode(0o555))?;
+    let mut session = session(&project);
+    let id = by_name(&session, "libneedy.so");
+    advance(&mut session, id, Step::Finalize);
+    let mode = |path: &Path| std::fs::metadata(path).unwrap().mode() & 0o777;
+    assert_eq!(mode(&session.staged_path(id).unwrap()), 0o755, "an edit needs a file that may be written to");
+    session.leave()?;
+    assert_eq!(mode(&output), 0o555);
     Ok(())
 }
 

@@ -68,6 +68,8 @@ pub struct Graft {
 pub struct Repair {
     /// The artifact's size in bytes.
     pub size: u64,
+    /// The artifact's permission bits.
+    pub mode: u32,
     /// Why the artifact can't be read, if it can't.
     pub unreadable: Option<String>,
     /// The libraries that are grafted, in a stable order.
@@ -144,7 +146,8 @@ pub fn prepare(
     editor: &dyn Editor,
     context: &Context,
 ) -> Result<Repair> {
-    let mut repair = Repair { size: subject.binary.size, ..Repair::default() };
+    let mode = Identity::of(subject.clean)?.map_or(0, |identity| identity.mode);
+    let mut repair = Repair { size: subject.binary.size, mode, ..Repair::default() };
     if subject.binary.format != Format::Elf {
         let format = match subject.binary.format {
             Format::MachO => "Mach-O",

@@ -16,7 +16,7 @@ pub fn schemas() -> Vec<(&'static str, Schema)> {
     ]
 }
 
-/// The schema of what is written, not of what could be read: there, a key that is always written is required.
+/// As the document is written: there, a key whose value may be null is never missing.
 fn schema<T: JsonSchema>() -> Schema {
     SchemaSettings::draft2020_12().for_serialize().into_generator().into_root_schema_for::<T>()
 }

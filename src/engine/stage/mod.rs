@@ -7,6 +7,7 @@ mod apply;
 mod back;
 mod bundle;
 mod carry;
+mod conflict;
 mod effect;
 mod exact;
 mod journal;

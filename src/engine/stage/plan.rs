@@ -4,7 +4,7 @@
 //! can be planned before the first is taken.
 
 use super::effect::{Action, Effect};
-use super::model::Model;
+use super::model::{Content, Model};
 use super::places::{Places, relative_path};
 use super::state::{State, Transition};
 use crate::engine::Result;
@@ -229,23 +229,18 @@ impl Draft<'_> {
         self.notes.extend(repair.notes.iter().cloned());
         for graft in &repair.grafts {
             let to = self.places().grafted(self.artifact, &graft.name);
-            if let Some(file) = self.model.file(&to) {
-                if file.content == super::model::Content::Library(graft.realpath.clone()) {
-                    continue;
-                }
-                self.clear(&to);
+            // The name holds the hash of the bytes: what this session put there is the same library.
+            if self.model.file(&to).is_some_and(|file| matches!(file.content, Content::Library(_))) {
+                continue;
             }
+            self.clear(&to);
             let directory = to.parent().map(Path::to_path_buf).unwrap_or_default();
             self.directories(&directory);
             let why = format!("{} needs {}, which the tag's machines do not have", self.artifact.name, graft.needed_as);
             let action = Action::ReflinkOrCopy { from: graft.realpath.clone(), to: to.clone() };
             let effect = self.effect(action, &why).costing(graft.size, graft.size).shared();
             self.push(effect);
-            if graft.mode & 0o200 == 0 {
-                let action = Action::SetMode { path: to, mode: (graft.mode & 0o7777) | 0o200 };
-                let effect = self.effect(action, "the copy must be writable to be edited").shared();
-                self.push(effect);
-            }
+            self.make_writable(&to, graft.mode, true);
         }
         Ok(state)
     }
@@ -264,6 +259,7 @@ impl Draft<'_> {
             let copy = Action::ReflinkOrCopy { from: staged.clone(), to: private.clone() };
             let copy = self.effect(copy, "an edit needs an inode of its own");
             self.push(copy.costing(repair.size, repair.size));
+            self.make_writable(&private, repair.mode, false);
             if self.planner.facts.no_hard_links {
                 let back = Action::Rename { from: staged.clone(), to: path, displaces: None };
                 let back = self.effect(back, "cargo gets its own inode back, bytes and time as they were");
@@ -280,7 +276,19 @@ impl Draft<'_> {
                 self.push(swap);
             }
         }
+        if state == State::Mirrored {
+            self.make_writable(&self.places().staged(self.artifact), repair.mode, false);
+        }
         self.next(state, Transition::CopyBack)
+    }
+
+    /// Lets the owner write to a copy of a read-only file.
+    fn make_writable(&mut self, copy: &Path, mode: u32, shared: bool) {
+        if mode & 0o200 == 0 {
+            let action = Action::SetMode { path: copy.to_path_buf(), mode: (mode & 0o7777) | 0o200 };
+            let effect = self.effect(action, "the copy must be writable to be edited");
+            self.push(if shared { effect.shared() } else { effect });
+        }
     }
 
     fn patch(&mut self, repair: &Repair, state: State) -> Result<State, Refusal> {

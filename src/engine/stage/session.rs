@@ -329,6 +329,11 @@ impl Session {
                 way_out: "undo to the beginning and stage the new file".to_owned(),
             });
         }
+        if step == Step::Graft
+            && let Some(refusal) = self.conflicting_graft(artifact)
+        {
+            return Err(refusal);
+        }
         let nothing = Repair::default();
         let repair = slot.repair.as_deref().unwrap_or(&nothing);
         Planner { project: &self.project, places: &self.places, facts: &self.facts }.plan(world, artifact, repair, step)
