@@ -35,10 +35,7 @@ pub fn recover(arguments: &Recover, common: &Common, output: &mut Output) -> Res
         ))?;
     }
     for missing in &recovery.missing {
-        output.line(format_args!(
-            "{} is gone, also from where it was staged: build it again",
-            missing.display()
-        ))?;
+        output.line(format_args!("{} is gone, also from where it was staged: build it again", missing.display()))?;
     }
     if recovery.missing.is_empty() {
         output.line("cargo's outputs are as they were")?;

@@ -19,9 +19,29 @@ pub struct Places {
     /// Under which everything is staged, and where nothing lies but what we made: `home`, or the folder `wheelwright` in the
     /// place that the user named.
     pub staging: PathBuf,
+    /// Where staging really is, if the way out of it by `..` does not lead up the path that it is known by.
+    real: Option<PathBuf>,
 }
 
 impl Places {
+    /// The places of a session whose home and staging are known.
+    #[must_use]
+    pub fn new(home: PathBuf, staging: PathBuf) -> Self {
+        let real = resolved(&staging);
+        let beside_the_outputs = staging == home && home.parent().map(resolved).as_deref() == real.parent();
+        let real = (real != staging && !beside_the_outputs).then_some(real);
+        Self { home, staging, real }
+    }
+
+    /// The text of a symbolic link in `directory`, which lies in staging, to `path`.
+    #[must_use]
+    pub fn way(&self, directory: &Path, path: &Path) -> PathBuf {
+        match (&self.real, directory.strip_prefix(&self.staging)) {
+            (Some(real), Ok(rest)) => relative_path(&real.join(rest), path),
+            _ => relative_path(directory, path),
+        }
+    }
+
     /// The places of `project`: below its target directory, or below `scratch` for loose files.
     #[must_use]
     pub fn of(project: &Project, staging: Option<&Path>, scratch: &Path) -> Self {
@@ -34,7 +54,7 @@ impl Places {
             Some(named) if named != home => named.join("wheelwright"),
             _ => home.clone(),
         };
-        Self { home, staging }
+        Self::new(home, staging)
     }
 
     /// The journal's file.
@@ -49,7 +69,8 @@ impl Places {
         match &artifact.cargo {
             Some(cargo) => {
                 let mut folder = self.staging.clone();
-                folder.extend(cargo.triple.iter().chain([&cargo.profile]).map(|name| own_name(name, &OURS, ".profile")));
+                folder
+                    .extend(cargo.triple.iter().chain([&cargo.profile]).map(|name| own_name(name, &OURS, ".profile")));
                 folder
             }
             None => {
@@ -140,6 +161,16 @@ pub fn private_of(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_os_string();
     name.push(PRIVATE);
     PathBuf::from(name)
+}
+
+/// `path` with the symbolic links of its part that is there resolved.
+fn resolved(path: &Path) -> PathBuf {
+    for above in path.ancestors() {
+        if let (Ok(real), Ok(rest)) = (above.canonicalize(), path.strip_prefix(above)) {
+            return if rest.as_os_str().is_empty() { real } else { real.join(rest) };
+        }
+    }
+    path.to_path_buf()
 }
 
 /// `name` below `directory`, wherever else it may lead: names in a wheel come from files that we did not write.

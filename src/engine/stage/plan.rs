@@ -4,8 +4,8 @@
 //! can be planned before the first is taken.
 
 use super::effect::{Action, Effect};
-use super::model::Model;
-use super::places::{Places, relative_path};
+use super::model::{Content, Model};
+use super::places::Places;
 use super::state::{State, Transition};
 use crate::engine::Result;
 use crate::engine::project::{Artifact, ArtifactId, Project};
@@ -30,6 +30,8 @@ pub struct KernelFacts {
     pub other_filesystem: BTreeSet<ArtifactId>,
     /// Whether the filesystem makes no hard links.
     pub no_hard_links: bool,
+    /// Whether the filesystem makes no symbolic links.
+    pub no_symlinks: bool,
 }
 
 /// The effects of one step of one artifact.
@@ -172,17 +174,28 @@ impl Draft<'_> {
     /// Takes away what an earlier session left at `path`.
     fn clear(&mut self, path: &Path) {
         if self.model.exists(path) {
-            self.directories(&self.places().trash());
-            let trash = self.places().trashed(&self.step.title().replace(' ', "-"), path);
-            let action = Action::Unlink { path: path.to_path_buf(), trash };
-            let effect = self.effect(action, "an earlier session left it");
+            let effect = self.discard(path, "an earlier session left it");
             self.push(effect);
         }
+    }
+
+    /// Takes `path` away, into the trash.
+    fn discard(&mut self, path: &Path, why: &str) -> Effect {
+        self.directories(&self.places().trash());
+        let mut trash = self.places().trashed(&self.step.title().replace(' ', "-"), path);
+        while self.model.exists(&trash) {
+            trash.as_mut_os_string().push("+");
+        }
+        self.effect(Action::Unlink { path: path.to_path_buf(), trash }, why)
     }
 
     fn stage(&mut self, repair: &Repair) -> Result<State, Refusal> {
         let artifact = self.artifact;
         let staged = self.places().staged(artifact);
+        if self.model.exists(&artifact.path) && self.model.file(&artifact.path).is_none() {
+            let what = if self.model.is_directory(&artifact.path) { "a directory" } else { "a symbolic link" };
+            return self.refuse(format!("{what} is there, not a file"), "build it again, or give the path of a file");
+        }
         if !self.model.exists(&artifact.path) {
             let way_out = match &artifact.cargo {
                 Some(cargo) => format!("build it again: cargo clean -p {} and cargo build", cargo.package),
@@ -203,7 +216,7 @@ impl Draft<'_> {
                 Some(_) => "staging lies on another filesystem, where a file can only be copied",
                 None => "a file that is not cargo's output is copied, and itself never touched",
             };
-            let effect = self.effect(Action::ReflinkOrCopy { from, to }, why).costing(repair.size, repair.size);
+            let effect = self.effect(copy(from, to), why).costing(repair.size, repair.size);
             self.push(effect);
         }
         let by = if by_rename { Transition::StageByRename } else { Transition::StageByCopy };
@@ -229,16 +242,28 @@ impl Draft<'_> {
         self.notes.extend(repair.notes.iter().cloned());
         for graft in &repair.grafts {
             let to = self.places().grafted(self.artifact, &graft.name);
-            if let Some(file) = self.model.file(&to) {
-                if file.content == super::model::Content::Library(graft.realpath.clone()) {
+            if let Some(file) = self.model.file(&to)
+                && matches!(file.content, Content::Library(_))
+            {
+                // The name says which bytes it is, so that only what will be edited in it can be at odds.
+                if file.meant == graft.edit.requests {
                     continue;
                 }
-                self.clear(&to);
+                return self.refuse(
+                    format!("{} is in the bundle already, and needs other libraries there than here", graft.name),
+                    "repair the artifacts one by one, each in a session of its own",
+                );
+            }
+            if self.model.exists(&to) {
+                // Whoever needs the new file last gives the old one back.
+                let effect = self.discard(&to, "an earlier session left it").shared();
+                self.push(effect);
             }
             let directory = to.parent().map(Path::to_path_buf).unwrap_or_default();
             self.directories(&directory);
             let why = format!("{} needs {}, which the tag's machines do not have", self.artifact.name, graft.needed_as);
-            let action = Action::ReflinkOrCopy { from: graft.realpath.clone(), to: to.clone() };
+            let meant = graft.edit.requests.clone();
+            let action = Action::ReflinkOrCopy { from: graft.realpath.clone(), to: to.clone(), meant };
             let effect = self.effect(action, &why).costing(graft.size, graft.size).shared();
             self.push(effect);
             if graft.mode & 0o200 == 0 {
@@ -261,7 +286,7 @@ impl Draft<'_> {
         if state == State::Renamed {
             let private = self.places().private(self.artifact);
             self.clear(&private);
-            let copy = Action::ReflinkOrCopy { from: staged.clone(), to: private.clone() };
+            let copy = copy(staged.clone(), private.clone());
             let copy = self.effect(copy, "an edit needs an inode of its own");
             self.push(copy.costing(repair.size, repair.size));
             if self.planner.facts.no_hard_links {
@@ -272,9 +297,12 @@ impl Draft<'_> {
                 let swap = self.effect(swap, "the private copy takes the staged name");
                 self.push(swap);
             } else {
-                let back = Action::Link { from: staged.clone(), to: path.clone() };
-                let back = self.effect(back, "cargo gets its own inode back, bytes and time as they were");
-                self.push(back);
+                // A build that found everything fresh has linked it there by itself.
+                if !self.model.same_file(&path, &staged) {
+                    let back = Action::Link { from: staged.clone(), to: path.clone() };
+                    let back = self.effect(back, "cargo gets its own inode back, bytes and time as they were");
+                    self.push(back);
+                }
                 let swap = Action::Rename { from: private, to: staged, displaces: Some(path) };
                 let swap = self.effect(swap, "the private copy takes the staged name; the clean inode keeps cargo's");
                 self.push(swap);
@@ -319,15 +347,19 @@ impl Draft<'_> {
             let from = self.places().staged(self.artifact);
             if self.planner.facts.no_hard_links {
                 let size = self.model.file(&from).map_or(0, |file| file.size);
-                let copy =
-                    self.effect(Action::ReflinkOrCopy { from, to: bundled }, "the edited file goes into the bundle");
+                let copy = self.effect(copy(from, bundled), "the edited file goes into the bundle");
                 self.push(copy.costing(size, size));
             } else {
                 let link = self.effect(Action::Link { from, to: bundled }, "the edited file goes into the bundle");
                 self.push(link);
             }
+        } else if self.planner.facts.no_symlinks {
+            let from = self.artifact.path.clone();
+            let size = self.model.file(&from).map_or(0, |file| file.size);
+            let copy = self.effect(copy(from, bundled), "an unedited file goes into the bundle as a copy");
+            self.push(copy.costing(size, size));
         } else {
-            let target = relative_path(&directory, &self.artifact.path);
+            let target = self.places().way(&directory, &self.artifact.path);
             let link =
                 self.effect(Action::Symlink { path: bundled, target }, "an unedited file is the original itself");
             self.push(link);
@@ -339,9 +371,9 @@ impl Draft<'_> {
         self.planner.project.artifacts.iter().any(|other| {
             other.id != self.artifact.id
                 && self.places().bundled(other) == bundled
-                && (self.model.same_file(bundled, &self.places().staged(other))
+                && (self.model.file(bundled).is_some_and(|file| file.content == Content::Copy(other.id))
                     || self.model.symlink(bundled).is_some_and(|target| {
-                        target == relative_path(bundled.parent().unwrap_or(Path::new("/")), &other.path)
+                        target == self.places().way(bundled.parent().unwrap_or(Path::new("/")), &other.path)
                     }))
         })
     }
@@ -351,21 +383,13 @@ impl Draft<'_> {
         let (path, staged) = (self.artifact.path.clone(), self.places().staged(self.artifact));
         let effect = match state {
             State::Renamed if self.model.same_file(&path, &staged) => {
-                self.directories(&self.places().trash());
-                let trash = self.places().trashed("finalize", &staged);
-                let action = Action::Unlink { path: staged, trash };
-                Some(self.effect(action, "cargo has put its own name back; ours is not needed"))
+                Some(self.discard(&staged, "cargo has put its own name back; ours is not needed"))
             }
             State::Renamed => {
                 let action = Action::Rename { from: staged, to: path, displaces: None };
                 Some(self.effect(action, "nothing was edited: cargo's output goes back to its place"))
             }
-            State::Mirrored => {
-                self.directories(&self.places().trash());
-                let trash = self.places().trashed("finalize", &staged);
-                let action = Action::Unlink { path: staged, trash };
-                Some(self.effect(action, "nothing was edited: the duplicate is dropped"))
-            }
+            State::Mirrored => Some(self.discard(&staged, "nothing was edited: the duplicate is dropped")),
             State::NotStaged | State::Patched => None,
         };
         if let Some(effect) = effect {
@@ -380,4 +404,9 @@ impl Draft<'_> {
             None => self.refuse(format!("{} does not follow this state", self.step.title()), "take the steps in order"),
         }
     }
+}
+
+/// A copy of which nobody says what will be edited in it.
+fn copy(from: PathBuf, to: PathBuf) -> Action {
+    Action::ReflinkOrCopy { from, to, meant: Vec::new() }
 }

@@ -49,7 +49,7 @@ pub fn recover(home: &Path, editor: &dyn Editor, context: &Context) -> Result<Re
     let begun = read(&journal.records()?);
     let mut recovery = Recovery { begun: begun.actions.len(), ..Recovery::default() };
     let Some(staging) = begun.staging else { return Ok(recovery) };
-    let places = Places { home: home.to_path_buf(), staging };
+    let places = Places::new(home.to_path_buf(), staging);
     let hands = Hands { places: &places, editor, context };
     let _locks = CargoLocks::take(&begun.cargo_directories, context)?;
     let mut first_error = None;
