@@ -34,8 +34,13 @@ pub fn recover(arguments: &Recover, common: &Common, output: &mut Output) -> Res
             kept.display()
         ))?;
     }
-    output.line("cargo's outputs are as they were")?;
-    Ok(if recovery.kept_aside.is_empty() { OK } else { FINDINGS })
+    for missing in &recovery.missing {
+        output.line(format_args!("{} is gone, also from where it was staged: build it again", missing.display()))?;
+    }
+    if recovery.missing.is_empty() {
+        output.line("cargo's outputs are as they were")?;
+    }
+    Ok(if recovery.kept_aside.is_empty() && recovery.missing.is_empty() { OK } else { FINDINGS })
 }
 
 /// The home of the session in `directory`: itself, below it as a target directory, or below its project's target directory.

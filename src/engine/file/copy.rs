@@ -2,6 +2,7 @@
 
 use crate::engine::{Context, Error, Result};
 use std::fs::{File, OpenOptions};
+use std::io::ErrorKind;
 use std::os::unix::fs::{FileExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
@@ -22,9 +23,12 @@ pub enum CopyMethod {
 pub fn reflink_or_copy(from: &Path, to: &Path, context: &Context) -> Result<CopyMethod> {
     match reflink_copy::reflink(from, to) {
         Ok(()) => {
-            let mode = std::fs::metadata(from).map_err(Error::io("look at", from))?.permissions();
-            std::fs::set_permissions(to, mode).map_err(Error::io("set the mode of", to))?;
-            Ok(CopyMethod::Reflink)
+            let mode = std::fs::metadata(from).map_err(Error::io("look at", from));
+            let kept = mode.and_then(|mode| keeps_mode(std::fs::set_permissions(to, mode.permissions()), to));
+            if kept.is_err() {
+                let _ = std::fs::remove_file(to);
+            }
+            kept.map(|()| CopyMethod::Reflink)
         }
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Err(Error::io("create", to)(error)),
         Err(_) => copy_sparse(from, to, context).map(|()| CopyMethod::Copy),
@@ -46,12 +50,20 @@ pub fn copy_sparse(from: &Path, to: &Path, context: &Context) -> Result<()> {
         .map_err(Error::io("create", to))?;
     let copied = copy_data(&source, from, &target, to, metadata.len(), context).and_then(|()| {
         // The mode given to open() went through the umask.
-        target.set_permissions(metadata.permissions()).map_err(Error::io("set the mode of", to))
+        keeps_mode(target.set_permissions(metadata.permissions()), to)
     });
     if copied.is_err() {
         let _ = std::fs::remove_file(to);
     }
     copied
+}
+
+/// A filesystem that knows no modes (FAT) says so with EPERM; the copy is none the worse there.
+fn keeps_mode(set: std::io::Result<()>, to: &Path) -> Result<()> {
+    match set {
+        Err(error) if matches!(error.kind(), ErrorKind::PermissionDenied | ErrorKind::Unsupported) => Ok(()),
+        other => other.map_err(Error::io("set the mode of", to)),
+    }
 }
 
 fn copy_data(source: &File, from: &Path, target: &File, to: &Path, size: u64, context: &Context) -> Result<()> {

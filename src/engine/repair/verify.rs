@@ -6,8 +6,9 @@
 use super::{EditRequest, Repair, describe_request};
 use crate::engine::binary::{self, Name, RunPathTag, Slice};
 use crate::engine::deps::{Loader, LoaderInputs, Placed};
-use crate::engine::file::Windows;
+use crate::engine::file::{Windows, reflink_or_copy};
 use crate::engine::project::Artifact;
+use crate::engine::stage::below;
 use crate::engine::{Context, Error, Result};
 use std::path::{Path, PathBuf};
 
@@ -40,7 +41,7 @@ impl Verification<'_> {
             unfulfilled(path, &graft.edit.requests, &mut problems)?;
         }
         if !self.repair.grafts.is_empty() {
-            let resolved = self.lay_out().and_then(|root| self.resolve(&root, inputs, context, &mut problems));
+            let resolved = self.lay_out(context).and_then(|root| self.resolve(&root, inputs, context, &mut problems));
             let removed = std::fs::remove_dir_all(self.scratch).map_err(Error::io("remove", self.scratch));
             resolved.and(removed)?;
         }
@@ -48,13 +49,12 @@ impl Verification<'_> {
     }
 
     /// Lays the bundle out; the artifact's path in it.
-    fn lay_out(&self) -> Result<PathBuf> {
+    fn lay_out(&self, context: &Context) -> Result<PathBuf> {
         let names = &self.artifact.names;
-        let directory = self.scratch.join(&names.artifact_dir);
-        let root = directory.join(&names.file_name);
-        link(self.staged, &root)?;
+        let root = below(&below(self.scratch, &names.artifact_dir), &names.file_name);
+        link(self.staged, &root, context)?;
         for (graft, path) in self.repair.grafts.iter().zip(self.grafted) {
-            link(path, &self.scratch.join(&names.libs_dir).join(&graft.name))?;
+            link(path, &below(&below(self.scratch, &names.libs_dir), &graft.name), context)?;
         }
         Ok(root)
     }
@@ -100,14 +100,14 @@ impl Verification<'_> {
     }
 }
 
-fn link(from: &Path, to: &Path) -> Result<()> {
+fn link(from: &Path, to: &Path, context: &Context) -> Result<()> {
     if let Some(directory) = to.parent() {
         std::fs::create_dir_all(directory).map_err(Error::io("create", directory))?;
     }
     match std::fs::hard_link(from, to) {
         Ok(()) => Ok(()),
         // A filesystem without hard links: the loader follows symbolic ones just as well.
-        Err(_) => std::os::unix::fs::symlink(from, to).map_err(Error::io("link", to)),
+        Err(_) => std::os::unix::fs::symlink(from, to).or_else(|_| reflink_or_copy(from, to, context).map(|_| ())),
     }
 }
 

@@ -9,6 +9,7 @@ use crate::engine::file::{Identity, reflink_or_copy};
 use crate::engine::repair::Editor;
 use crate::engine::{Context, Error, Result};
 use rustix::io::Errno;
+use std::io::ErrorKind;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
@@ -28,6 +29,8 @@ pub enum KernelRefusal {
     OtherFilesystem,
     /// A hard link (EPERM, EOPNOTSUPP, EMLINK).
     NoHardLinks,
+    /// A symbolic link (EPERM, EOPNOTSUPP).
+    NoSymlinks,
 }
 
 impl From<Error> for Obstacle {
@@ -108,16 +111,14 @@ impl Hands<'_> {
                 }
                 Ok(std::fs::rename(from, to).map_err(Error::io("rename", from))?)
             }
-            Action::Link { from, to } => {
-                std::fs::hard_link(from, to).map_err(|error| match error.raw_os_error().map(Errno::from_raw_os_error) {
-                    Some(Errno::PERM | Errno::OPNOTSUPP | Errno::MLINK | Errno::XDEV) => {
-                        Obstacle::Kernel(KernelRefusal::NoHardLinks)
-                    }
-                    Some(Errno::EXIST) => changed(to, "something is there now").into(),
-                    _ => Error::io("link", to)(error).into(),
-                })
-            }
-            Action::ReflinkOrCopy { from, to } => {
+            Action::Link { from, to } => std::fs::hard_link(from, to).map_err(|error| match errno(&error) {
+                Some(Errno::PERM | Errno::OPNOTSUPP | Errno::MLINK | Errno::XDEV) => {
+                    Obstacle::Kernel(KernelRefusal::NoHardLinks)
+                }
+                Some(Errno::EXIST) => changed(to, "something is there now").into(),
+                _ => Error::io("link", to)(error).into(),
+            }),
+            Action::ReflinkOrCopy { from, to, .. } => {
                 reflink_or_copy(from, to, self.context)?;
                 Ok(())
             }
@@ -125,7 +126,10 @@ impl Hands<'_> {
                 rename_without_replacing(path, trash).map_err(|errno| Error::io("remove", path)(errno.into()).into())
             }
             Action::Symlink { path, target } => {
-                Ok(std::os::unix::fs::symlink(target, path).map_err(Error::io("link", path))?)
+                std::os::unix::fs::symlink(target, path).map_err(|error| match errno(&error) {
+                    Some(Errno::PERM | Errno::OPNOTSUPP) => Obstacle::Kernel(KernelRefusal::NoSymlinks),
+                    _ => Error::io("link", path)(error).into(),
+                })
             }
             Action::SetMode { path, mode } => {
                 self.own_file(path)?;
@@ -227,10 +231,29 @@ impl Hands<'_> {
         Err(refused(path, "no free name to keep it under", "empty the folder of kept files"))
     }
 
+    /// Makes `path`, which an edit changed, a copy of `clean` again.
     fn clone_again(&self, path: &Path, clean: &Path) -> Result<TakenBack> {
         let private = private_of(path);
+        let now = Identity::of(path)?;
+        // An edit of such a file is refused, so that there is none to undo.
+        if !self.places.in_staging(path) || now.is_some_and(|now| !now.is_file() || now.links != 1) {
+            return Ok(TakenBack::Nothing);
+        }
         self.drop_private(path)?;
-        reflink_or_copy(clean, &private, self.context)?;
+        if Identity::of(clean)?.is_none() {
+            // There is nothing left that the edit could be undone to.
+            return if now.is_some() { remove(path) } else { Ok(TakenBack::Nothing) };
+        }
+        match reflink_or_copy(clean, &private, self.context) {
+            // The edited copy is what fills the disk, and the clean bytes are elsewhere.
+            Err(Error::Io { source, .. }) if source.kind() == ErrorKind::StorageFull && now.is_some() => {
+                remove(path)?;
+                reflink_or_copy(clean, &private, self.context)?;
+            }
+            other => {
+                other?;
+            }
+        }
         std::fs::rename(&private, path).map_err(Error::io("rename", &private))?;
         Ok(TakenBack::Done)
     }
@@ -282,15 +305,54 @@ fn refused(path: &Path, reason: &str, way_out: &str) -> Error {
     Error::Refused { path: path.to_path_buf(), reason: reason.to_owned(), way_out: way_out.to_owned() }
 }
 
+fn errno(error: &std::io::Error) -> Option<Errno> {
+    error.raw_os_error().map(Errno::from_raw_os_error)
+}
+
 /// Renames without ever replacing what is at `to`.
 fn rename_without_replacing(from: &Path, to: &Path) -> Result<(), Errno> {
-    use rustix::fs::{AtFlags, CWD, RenameFlags, linkat, renameat_with, unlinkat};
+    use rustix::fs::{CWD, RenameFlags, renameat_with};
     match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
-        // Filesystems without the flag: a link fails on an existing name just as well.
-        Err(Errno::INVAL | Errno::NOSYS) => {
-            linkat(CWD, from, CWD, to, AtFlags::empty())?;
-            unlinkat(CWD, from, AtFlags::empty())
-        }
+        Err(Errno::INVAL | Errno::NOSYS) => rename_without_the_flag(from, to),
         result => result,
+    }
+}
+
+/// The same on a filesystem that can't do it at once: a link fails on an existing name just as well.
+fn rename_without_the_flag(from: &Path, to: &Path) -> Result<(), Errno> {
+    use rustix::fs::{AtFlags, CWD, linkat, unlinkat};
+    match linkat(CWD, from, CWD, to, AtFlags::empty()) {
+        // Without links either, looking first is what is left. Cargo's lock is held meanwhile.
+        Err(Errno::PERM | Errno::OPNOTSUPP) => match std::fs::symlink_metadata(to) {
+            Err(error) if error.kind() == ErrorKind::NotFound => rustix::fs::rename(from, to),
+            Err(error) => Err(errno(&error).unwrap_or(Errno::IO)),
+            Ok(_) => Err(Errno::EXIST),
+        },
+        Err(other) => Err(other),
+        Ok(()) => unlinkat(CWD, from, AtFlags::empty()).inspect_err(|_| {
+            // An action that failed has done nothing.
+            let _ = unlinkat(CWD, to, AtFlags::empty());
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_rename_replaces_a_file_with_or_without_the_kernel_s_help() {
+        for rename in [rename_without_replacing, rename_without_the_flag] {
+            let directory = tempfile::tempdir().unwrap();
+            let (one, two) = (directory.path().join("one"), directory.path().join("two"));
+            std::fs::write(&one, "1").unwrap();
+            std::fs::write(&two, "2").unwrap();
+            assert_eq!(rename(&one, &two), Err(Errno::EXIST));
+            assert_eq!((std::fs::read(&one).unwrap(), std::fs::read(&two).unwrap()), (b"1".to_vec(), b"2".to_vec()));
+            std::fs::remove_file(&two).unwrap();
+            rename(&one, &two).unwrap();
+            assert!(!one.exists());
+            assert_eq!(std::fs::read(&two).unwrap(), b"1");
+        }
     }
 }

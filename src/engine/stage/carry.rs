@@ -3,16 +3,25 @@
 use super::apply::{EditUndo, Hands, KernelRefusal, Obstacle, TakenBack, identity_before};
 use super::effect::{Action, Effect};
 use super::journal::{Journal, Record, VERSION};
-use super::lock::CargoLocks;
 use super::model::Content;
-use super::session::{Moment, Session, TakenEffect};
+use super::session::{Moment, Session};
 use crate::engine::file::Identity;
 use crate::engine::report::plan::Step;
 use crate::engine::{Context, Error, Result};
 use std::path::{Path, PathBuf};
 
+/// An effect that was carried out, with what its undoing needs.
+#[derive(Debug, Clone)]
+pub(super) struct TakenEffect {
+    pub effect: Effect,
+    pub before: Option<Identity>,
+    pub step: u64,
+    pub action: usize,
+}
+
 impl Session {
     /// Journals `effects` as one step and carries them out. When one can't be carried out, those before it are taken back.
+    /// Cargo's locks are held by the caller.
     pub(super) fn carry_out(
         &mut self,
         step: Option<Step>,
@@ -24,8 +33,6 @@ impl Session {
         if effects.is_empty() {
             return Ok(Ok(Vec::new()));
         }
-        let directories = self.cargo_directories();
-        let _locks = CargoLocks::take(&directories, context)?;
         let mut actions = Vec::new();
         let mut fresh = std::collections::BTreeSet::new();
         for effect in effects {
@@ -36,10 +43,12 @@ impl Session {
             fresh.extend(effect.action.to().map(Path::to_path_buf));
             fresh.insert(path.to_path_buf());
         }
-        let mut journal = self.open_journal(&directories)?;
-        journal.write(&Record::Step { number, step, actions: actions.clone() })?;
-        journal.sync()?;
-        let result = self.carry_out_journaled(number, effects, &actions, &mut journal, context);
+        let mut journal = self.open_journal()?;
+        let planned = actions.iter().map(|(_, planned)| *planned).collect();
+        let announced =
+            journal.write(&Record::Step { number, step, actions }).and_then(|()| journal.sync()).map(|()| planned);
+        let result =
+            announced.and_then(|planned| self.carry_out_journaled(number, effects, planned, &mut journal, context));
         self.journal = Some(journal);
         result
     }
@@ -48,47 +57,76 @@ impl Session {
         &mut self,
         number: u64,
         effects: &[Effect],
-        actions: &[(Action, Option<Identity>)],
+        planned: Vec<Option<Identity>>,
         journal: &mut Journal,
         context: &Context,
     ) -> Result<Result<Vec<TakenEffect>, KernelRefusal>> {
         let mut taken: Vec<TakenEffect> = Vec::new();
         let mut obstacle = None;
-        for (at, (effect, (_, planned))) in effects.iter().zip(actions).enumerate() {
-            // An action on what this very step made is undone by what is there when it begins.
-            let before = match planned {
-                Some(identity) => Some(*identity),
-                None => identity_before(&effect.action)?,
-            };
-            if planned.is_none() && before.is_some() {
-                journal.write(&Record::Before { step: number, action: at, identity: before })?;
-            }
-            self.tell(Moment::Next, &effect.action);
-            journal.write(&Record::Begin { step: number, action: at })?;
-            self.tell(Moment::Begun, &effect.action);
-            let hands = Hands { places: &self.places, editor: &*self.options.editor, context };
-            let done = hands.apply(&effect.action, before.as_ref());
-            taken.push(TakenEffect { effect: effect.clone(), before, step: number, action: at });
-            if let Err(found) = done {
+        for (at, (effect, planned)) in effects.iter().zip(planned).enumerate() {
+            if let Err(found) = self.carry_out_one((number, at), effect, planned, (journal, &mut taken), context) {
                 obstacle = Some(found);
-                break;
-            }
-            self.tell(Moment::CarriedOut, &effect.action);
-            journal.write(&Record::Done { step: number, action: at })?;
-            self.tell(Moment::Done, &effect.action);
-            let agreed = self.world.model.fold(&effect.action).and_then(|()| self.world.model.check(&effect.action));
-            if let Err(error) = agreed {
-                obstacle = Some(Obstacle::Failed(error));
                 break;
             }
         }
         let Some(obstacle) = obstacle else { return Ok(Ok(taken)) };
         // Taking back must not be cut short by the cancellation that may have brought us here.
-        self.take_back(&taken, EditUndo::Clone, journal, &Context::new())?;
+        if let Err(error) = self.take_back(&taken, EditUndo::Clone, journal, &Context::new()) {
+            if let Some(effect) = effects.first() {
+                self.say(effect.artifact, true, format!("what was done could not be taken back: {error}"));
+            }
+            self.stranded.extend(taken);
+        }
         match obstacle {
-            Obstacle::Kernel(refusal) => Ok(Err(refusal)),
+            Obstacle::Kernel(refusal) if self.stranded.is_empty() => Ok(Err(refusal)),
+            Obstacle::Kernel(_) => Err(Error::Refused {
+                path: self.places.journal(),
+                reason: "a step was begun that the kernel refused, and could not be taken back".to_owned(),
+                way_out: "leave, and put the files back with `wheelwright recover`".to_owned(),
+            }),
             Obstacle::Failed(error) => Err(error),
         }
+    }
+
+    fn carry_out_one(
+        &mut self,
+        (number, at): (u64, usize),
+        effect: &Effect,
+        planned: Option<Identity>,
+        (journal, taken): (&mut Journal, &mut Vec<TakenEffect>),
+        context: &Context,
+    ) -> Result<(), Obstacle> {
+        let action = &effect.action;
+        // An action on what this very step made is undone by what is there when it begins.
+        let before = match planned {
+            Some(identity) => Some(identity),
+            None => identity_before(action)?,
+        };
+        if planned.is_none() && before.is_some() {
+            journal.write(&Record::Before { step: number, action: at, identity: before })?;
+        }
+        // Before the journal says that it begins: what others made must not be taken for ours when going back.
+        if let Some(path) = action.makes()
+            && Identity::of(path)?.is_some()
+        {
+            return Err(Error::Changed { path: path.to_path_buf(), what: "something is there now".to_owned() }.into());
+        }
+        self.tell(Moment::Next, action);
+        journal.write(&Record::Begin { step: number, action: at })?;
+        self.tell(Moment::Begun, action);
+        let hands = Hands { places: &self.places, editor: &*self.options.editor, context };
+        let done = hands.apply(action, before.as_ref());
+        // Only an edit can stop half-way; every other action was done or was not.
+        if done.is_ok() || matches!(action, Action::Edit { .. }) {
+            taken.push(TakenEffect { effect: effect.clone(), before, step: number, action: at });
+        } else {
+            let _ = journal.write(&Record::Undone { step: number, action: at });
+        }
+        done?;
+        self.tell(Moment::CarriedOut, action);
+        journal.write(&Record::Done { step: number, action: at })?;
+        self.tell(Moment::Done, action);
+        Ok(self.world.model.fold(action).and_then(|()| self.world.model.check(action))?)
     }
 
     pub(super) fn take_back(
@@ -98,19 +136,18 @@ impl Session {
         journal: &mut Journal,
         context: &Context,
     ) -> Result<()> {
-        for done in taken.iter().rev() {
+        let result = taken.iter().rev().try_for_each(|done| {
             let hands = Hands { places: &self.places, editor: &*self.options.editor, context };
-            match hands.take_back(&done.effect.action, done.before.as_ref(), edits)? {
-                TakenBack::KeptAside(kept) => {
-                    let path = done.effect.action.path().display();
-                    let text = format!("{path} holds a newer file (WW026); ours is kept as {}", kept.display());
-                    self.say(done.effect.artifact, true, text);
-                }
-                TakenBack::Done | TakenBack::Nothing => {}
+            if let TakenBack::KeptAside(kept) = hands.take_back(&done.effect.action, done.before.as_ref(), edits)? {
+                let path = done.effect.action.path().display();
+                let text = format!("{path} holds a newer file (WW026); ours is kept as {}", kept.display());
+                self.say(done.effect.artifact, true, text);
             }
-            journal.write(&Record::Undone { step: done.step, action: done.action })?;
-        }
-        self.look_again(taken)
+            // On a full disk this fails, and does no harm: what is taken back twice stays taken back.
+            let _ = journal.write(&Record::Undone { step: done.step, action: done.action });
+            Ok(())
+        });
+        result.and(self.look_again(taken))
     }
 
     /// Brings the model in line with the disk for the names that `taken` touched. All are forgotten before the first is looked
@@ -136,6 +173,11 @@ impl Session {
         for (path, content) in looks {
             self.world.model.look(&path, content)?;
         }
+        for done in taken {
+            if let Action::Edit { path, plan: Some(plan), .. } = &done.effect.action {
+                self.world.model.mean(path, &plan.requests);
+            }
+        }
         Ok(())
     }
 
@@ -153,14 +195,14 @@ impl Session {
             };
         }
         match &effect.action {
-            Action::ReflinkOrCopy { from, to } | Action::Edit { clean: from, path: to, .. } if to == path => {
+            Action::ReflinkOrCopy { from, to, .. } | Action::Edit { clean: from, path: to, .. } if to == path => {
                 Content::Library(from.clone())
             }
             _ => Content::Leftover,
         }
     }
 
-    pub(super) fn open_journal(&mut self, directories: &[PathBuf]) -> Result<Journal> {
+    fn open_journal(&mut self) -> Result<Journal> {
         if let Some(journal) = self.journal.take() {
             return Ok(journal);
         }
@@ -175,7 +217,7 @@ impl Session {
         journal.write(&Record::Open {
             version: VERSION,
             staging: self.places.staging.clone(),
-            cargo_directories: directories.to_vec(),
+            cargo_directories: self.cargo_directories(),
         })?;
         self.world.model.look(&self.places.home, Content::Leftover)?;
         Ok(journal)

@@ -1,7 +1,7 @@
 //! Effects: every change that the program makes to files, as data that can be shown, journaled, applied and undone.
 
 use crate::engine::project::{ArtifactId, Project};
-use crate::engine::repair::EditPlan;
+use crate::engine::repair::{EditPlan, EditRequest};
 use crate::engine::report::plan::PlannedEffect;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -45,6 +45,10 @@ pub enum Action {
         /// The copy, in staging.
         #[serde(with = "super::exact")]
         to: PathBuf,
+        /// What the patch step will edit in the copy, where that is known: artifacts that want other edits can't share it.
+        /// Not journaled: going back needs the names only.
+        #[serde(skip)]
+        meant: Vec<EditRequest>,
     },
     /// Take a file out of the way; it lies in the session's trash until the session ends.
     Unlink {
@@ -113,6 +117,23 @@ impl Action {
             | Self::SetMode { path, .. }
             | Self::Edit { path, .. } => path,
         }
+    }
+
+    /// The name that it brings into being, at which nothing may lie before.
+    #[must_use]
+    pub fn makes(&self) -> Option<&Path> {
+        match self {
+            Self::Rename { displaces: Some(_), .. } | Self::SetMode { .. } | Self::Edit { .. } => None,
+            Self::Rename { to, .. } | Self::Link { to, .. } | Self::ReflinkOrCopy { to, .. } => Some(to),
+            Self::Mkdir { path } | Self::Symlink { path, .. } => Some(path),
+            Self::Unlink { trash, .. } => Some(trash),
+        }
+    }
+
+    /// The name at which its result lies.
+    #[must_use]
+    pub fn lies_at(&self) -> &Path {
+        self.to().unwrap_or_else(|| self.path())
     }
 
     /// The second path of those that have two and show it.

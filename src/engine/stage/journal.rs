@@ -98,57 +98,41 @@ impl Journal {
     /// # Errors
     /// As [`Journal::open`].
     pub fn open_existing(path: &Path) -> Result<Option<Self>> {
-        match OpenOptions::new().read(true).append(true).open(path) {
-            Ok(file) => {
-                Self::lock(&file, path)?;
-                Ok(Some(Self { path: path.to_path_buf(), file }))
-            }
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(Error::io("open", path)(error)),
-        }
+        let Some(file) = existing(OpenOptions::new().read(true).append(true), path)? else { return Ok(None) };
+        Self::lock(&file, path)?;
+        Ok(Some(Self { path: path.to_path_buf(), file }))
     }
 
     fn lock(file: &File, path: &Path) -> Result<()> {
-        file.try_lock().map_err(|error| match error {
-            std::fs::TryLockError::WouldBlock => Error::Locked { path: path.to_path_buf() },
-            std::fs::TryLockError::Error(error) => Error::io("lock", path)(error),
-        })
+        file.try_lock().map_err(|error| not_locked(error, path))
     }
 
     /// Its records. A last line that was cut off by the end of its process is taken off: nothing was done on its word.
     ///
     /// # Errors
-    /// [`Error::Malformed`] when an earlier line is damaged.
+    /// [`Error::Malformed`] when an earlier line is damaged, [`Error::Refused`] for a journal of another format.
     pub fn records(&mut self) -> Result<Vec<Record>> {
-        self.file.rewind().map_err(Error::io("read", &self.path))?;
-        let mut text = String::new();
-        self.file.read_to_string(&mut text).map_err(Error::io("read", &self.path))?;
-        let mut records = Vec::new();
-        let mut offset = 0;
-        for line in text.split_inclusive('\n') {
-            match serde_json::from_str(line) {
-                Ok(record) => records.push(record),
-                Err(_) if !line.ends_with('\n') => {
-                    self.file.set_len(offset).map_err(Error::io("trim", &self.path))?;
-                    break;
-                }
-                Err(error) => {
-                    return Err(Error::malformed(&self.path, offset, format!("a journal record ({error})")));
-                }
-            }
-            offset += line.len() as u64;
+        let (records, whole) = read(&mut self.file, &self.path)?;
+        let length = self.file.metadata().map_err(Error::io("look at", &self.path))?.len();
+        if whole < length {
+            self.file.set_len(whole).map_err(Error::io("trim", &self.path))?;
         }
         Ok(records)
     }
 
-    /// Appends `record`.
+    /// Appends `record`, whole or not at all.
     ///
     /// # Errors
     /// [`Error::Io`]; the action it announces must not be carried out then.
     pub fn write(&mut self, record: &Record) -> Result<()> {
         let mut line = serde_json::to_vec(record).map_err(|error| Error::io("write", &self.path)(error.into()))?;
         line.push(b'\n');
-        self.file.write_all(&line).map_err(Error::io("write", &self.path))
+        let before = self.file.metadata().map_err(Error::io("look at", &self.path))?.len();
+        self.file.write_all(&line).map_err(|error| {
+            // On a full disk part of a line may stand there. The next record must not be appended to it.
+            let _ = self.file.set_len(before);
+            Error::io("write", &self.path)(error)
+        })
     }
 
     /// Makes sure that what was written is on the disk.
@@ -167,16 +151,71 @@ impl Journal {
         self.file.set_len(0).map_err(Error::io("empty", &self.path))
     }
 
-    /// Whether there is an interrupted session at `path`; looks only.
+    /// Whether there is an interrupted session at `path`; looks only, also where nothing can be written.
     ///
     /// # Errors
-    /// [`Error::Locked`] when its session is alive; [`Error::Io`].
+    /// [`Error::Locked`] when its session is alive; as [`Journal::records`]; [`Error::Io`].
     pub fn interrupted(path: &Path) -> Result<bool> {
-        match Self::open_existing(path)? {
-            Some(mut journal) => Ok(!journal.records()?.is_empty()),
-            None => Ok(false),
-        }
+        let Some(mut file) = existing(OpenOptions::new().read(true), path)? else { return Ok(false) };
+        // Shared: two that look at the same time must not take each other for a session.
+        file.try_lock_shared().map_err(|error| not_locked(error, path))?;
+        Ok(!read(&mut file, path)?.0.is_empty())
     }
+}
+
+/// The file at `path`, if there is one.
+fn existing(options: &OpenOptions, path: &Path) -> Result<Option<File>> {
+    match options.open(path) {
+        Ok(file) => Ok(Some(file)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Error::io("open", path)(error)),
+    }
+}
+
+fn not_locked(error: std::fs::TryLockError, path: &Path) -> Error {
+    match error {
+        std::fs::TryLockError::WouldBlock => Error::Locked { path: path.to_path_buf() },
+        std::fs::TryLockError::Error(error) => Error::io("lock", path)(error),
+    }
+}
+
+/// The first line of a journal of any format.
+#[derive(Deserialize)]
+struct Opening {
+    open: Format,
+}
+
+#[derive(Deserialize)]
+struct Format {
+    version: u32,
+}
+
+/// The records in `file`, and how many bytes their lines have.
+fn read(file: &mut File, path: &Path) -> Result<(Vec<Record>, u64)> {
+    file.rewind().map_err(Error::io("read", path))?;
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes).map_err(Error::io("read", path))?;
+    let mut records = Vec::new();
+    let mut offset = 0;
+    for line in bytes.split_inclusive(|byte| *byte == b'\n') {
+        // Another format's records can't be read, but its first line can.
+        if let (0, Ok(Opening { open })) = (offset, serde_json::from_slice(line))
+            && open.version != VERSION
+        {
+            return Err(Error::Refused {
+                path: path.to_path_buf(),
+                reason: format!("the journal has format {}, and this program reads {VERSION}", open.version),
+                way_out: "recover with the version of wheelwright that wrote it".to_owned(),
+            });
+        }
+        match serde_json::from_slice(line) {
+            Ok(record) => records.push(record),
+            Err(_) if line.last() != Some(&b'\n') => break,
+            Err(error) => return Err(Error::malformed(path, offset, format!("a journal record ({error})"))),
+        }
+        offset += line.len() as u64;
+    }
+    Ok((records, offset))
 }
 
 #[cfg(test)]
@@ -199,6 +238,39 @@ mod tests {
         assert_eq!(journal.records().unwrap(), [step(1), Record::Begin { step: 1, action: 0 }]);
         drop(journal);
         assert!(Journal::interrupted(&path).unwrap());
+    }
+
+    #[test]
+    fn looking_leaves_a_torn_line_and_another_looker_alone() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("journal");
+        let mut journal = Journal::open(&path).unwrap();
+        journal.write(&step(1)).unwrap();
+        journal.file.write_all(b"{\"done\":{\"st").unwrap();
+        drop(journal);
+        let before = std::fs::read(&path).unwrap();
+        let looker = File::open(&path).unwrap();
+        looker.try_lock_shared().unwrap();
+        assert!(Journal::interrupted(&path).unwrap());
+        assert_eq!(std::fs::read(&path).unwrap(), before);
+    }
+
+    #[test]
+    fn a_journal_of_another_format_says_so_whatever_it_holds() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("journal");
+        std::fs::write(&path, "{\"open\":{\"version\":7,\"place\":1}}\n{\"novel\":{}}\n").unwrap();
+        let error = Journal::open(&path).unwrap().records().unwrap_err();
+        assert!(error.to_string().contains("format 7"), "{error}");
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_are_damage_with_a_place() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("journal");
+        std::fs::write(&path, b"\xff\xfe\n{}\n").unwrap();
+        let error = Journal::open(&path).unwrap().records().unwrap_err();
+        assert!(matches!(error, Error::Malformed { offset: 0, .. }), "{error}");
     }
 
     #[test]

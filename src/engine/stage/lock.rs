@@ -2,6 +2,7 @@
 
 use crate::engine::{Context, Error, Result};
 use std::fs::{File, OpenOptions};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -33,8 +34,14 @@ impl CargoLocks {
 fn open(path: &Path) -> Result<Option<File>> {
     match OpenOptions::new().read(true).write(true).open(path) {
         Ok(file) => Ok(Some(file)),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(Error::io("open", path)(error)),
+        Err(error) => match error.kind() {
+            ErrorKind::NotFound | ErrorKind::NotADirectory => Ok(None),
+            // In a read-only tree a lock can be held just as well.
+            ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
+                File::open(path).map(Some).map_err(Error::io("open", path))
+            }
+            _ => Err(Error::io("open", path)(error)),
+        },
     }
 }
 

@@ -6,6 +6,7 @@ use super::session::{Session, Slot};
 use crate::engine::audit::findings::{Circumstances, findings};
 use crate::engine::audit::{self, Audit, AuditOptions};
 use crate::engine::binary::RunPathTag;
+use crate::engine::file::Identity;
 use crate::engine::project::{Artifact, ArtifactId};
 use crate::engine::repair::{
     EditRequest, Mode, Repair, RepairOptions, Subject, Verification, describe_request, prepare,
@@ -24,6 +25,7 @@ impl Session {
     pub fn audit(&mut self, id: ArtifactId, context: &Context) -> Result<()> {
         let Some(artifact) = self.artifact(id).cloned() else { return Ok(()) };
         let clean = self.clean_path(id);
+        let audited = Identity::of(&artifact.path)?;
         let audit = audit::audit(&artifact, clean.as_deref(), &self.audit_options(&artifact), context);
         context.advance(0)?;
         let mode = self.options.repair.mode;
@@ -32,6 +34,7 @@ impl Session {
         let other_mode = self.prepare(&artifact, &audit, other, context)?.will_patch();
         self.look_at_related(id);
         if let Some(slot) = self.slots.get_mut(id.0) {
+            slot.audited = audited;
             slot.audit = Some(Arc::new(audit));
             slot.repair = Some(Arc::new(repair));
             slot.other_mode = other_mode;

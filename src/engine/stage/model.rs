@@ -6,6 +6,7 @@
 use super::effect::Action;
 use crate::engine::file::Identity;
 use crate::engine::project::ArtifactId;
+use crate::engine::repair::EditRequest;
 use crate::engine::{Error, Result};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -30,6 +31,8 @@ pub struct ModelFile {
     pub content: Content,
     /// Whether they were edited.
     pub edited: bool,
+    /// What the patch step is to edit in it, where that is known.
+    pub meant: Vec<EditRequest>,
     /// Its size in bytes before any edit.
     pub size: u64,
     /// Device and inode, once it is on the disk.
@@ -69,7 +72,8 @@ impl Model {
             let key = (identity.device, identity.inode);
             let known = self.named(key);
             Node::File(known.unwrap_or_else(|| {
-                self.files.push(ModelFile { content, edited: false, size: identity.size, on_disk: Some(key) });
+                let (meant, size) = (Vec::new(), identity.size);
+                self.files.push(ModelFile { content, edited: false, meant, size, on_disk: Some(key) });
                 self.files.len() - 1
             }))
         };
@@ -95,6 +99,15 @@ impl Model {
             }
         }
         Ok(())
+    }
+
+    /// Says what the patch step is to edit in the file of this name.
+    pub fn mean(&mut self, path: &Path, meant: &[EditRequest]) {
+        if let Some(Node::File(number)) = self.names.get(path)
+            && let Some(file) = self.files.get_mut(*number)
+        {
+            file.meant = meant.to_vec();
+        }
     }
 
     /// Forgets `path`, to look at it anew.
@@ -164,13 +177,17 @@ impl Model {
                 let number = self.number(from)?;
                 self.put(to, Node::File(number))
             }
-            Action::ReflinkOrCopy { from, to } => {
-                let copied = self.copied(from);
+            Action::ReflinkOrCopy { from, to, meant } => {
+                let copied = ModelFile { meant: meant.clone(), ..self.copied(from) };
                 self.files.push(copied);
                 self.put(to, Node::File(self.files.len() - 1))
             }
-            Action::Unlink { path, .. } => match self.names.remove(path) {
-                Some(Node::File(_) | Node::Symlink(_)) => Ok(()),
+            Action::Unlink { path, trash } => match self.names.get(path) {
+                Some(node @ (Node::File(_) | Node::Symlink(_))) => {
+                    self.put(trash, node.clone())?;
+                    self.names.remove(path);
+                    Ok(())
+                }
                 _ => Err(disagreement(path, "a file")),
             },
             Action::Symlink { path, target } => self.put(path, Node::Symlink(target.clone())),
@@ -236,9 +253,12 @@ impl Model {
     fn copied(&self, from: &Path) -> ModelFile {
         match self.file(from) {
             Some(ModelFile { content: Content::Output(id) | Content::Copy(id), size, .. }) => {
-                ModelFile { content: Content::Copy(*id), edited: false, size: *size, on_disk: None }
+                ModelFile { content: Content::Copy(*id), edited: false, meant: Vec::new(), size: *size, on_disk: None }
             }
-            _ => ModelFile { content: Content::Library(from.to_path_buf()), edited: false, size: 0, on_disk: None },
+            _ => {
+                let content = Content::Library(from.to_path_buf());
+                ModelFile { content, edited: false, meant: Vec::new(), size: 0, on_disk: None }
+            }
         }
     }
 

@@ -3,16 +3,16 @@
 //! Everything that had to be read from files stands in the artifact's [`Repair`]; nothing here touches the disk, so all steps
 //! can be planned before the first is taken.
 
-use super::effect::{Action, Effect};
-use super::model::{Content, Model};
-use super::places::{Places, relative_path};
-use super::state::{State, Transition};
+use super::draft::Draft;
+use super::effect::Effect;
+use super::model::Model;
+use super::places::Places;
+use super::state::State;
 use crate::engine::Result;
 use crate::engine::project::{Artifact, ArtifactId, Project};
-use crate::engine::repair::{Repair, describe};
+use crate::engine::repair::Repair;
 use crate::engine::report::plan::{Refusal, Step};
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
 
 /// What is known of a session's files: the model and each artifact's state.
 #[derive(Debug, Clone, Default)]
@@ -30,6 +30,8 @@ pub struct KernelFacts {
     pub other_filesystem: BTreeSet<ArtifactId>,
     /// Whether the filesystem makes no hard links.
     pub no_hard_links: bool,
+    /// Whether the filesystem makes no symbolic links.
+    pub no_symlinks: bool,
 }
 
 /// The effects of one step of one artifact.
@@ -119,273 +121,5 @@ impl Planner<'_> {
             State::NotStaged | State::Patched => state,
         };
         StepPlan { effects: draft.effects, after, notes: Vec::new() }
-    }
-}
-
-/// A step's effects as they come together, with the model folded along.
-struct Draft<'a> {
-    planner: &'a Planner<'a>,
-    artifact: &'a Artifact,
-    model: Model,
-    effects: Vec<Effect>,
-    notes: Vec<String>,
-    step: Step,
-}
-
-impl Draft<'_> {
-    fn places(&self) -> &Places {
-        self.planner.places
-    }
-
-    fn effect(&self, action: Action, why: &str) -> Effect {
-        Effect::new(self.artifact.id, action, why)
-    }
-
-    fn push(&mut self, effect: Effect) {
-        // A disagreement shows when the step is folded for good; a draft only looks ahead.
-        let _ = self.model.fold(&effect.action);
-        self.effects.push(effect);
-    }
-
-    fn refuse<T>(&self, reason: impl Into<String>, way_out: impl Into<String>) -> Result<T, Refusal> {
-        Err(Refusal { artifact: self.artifact.path.clone(), reason: reason.into(), way_out: way_out.into() })
-    }
-
-    /// Directories that are missing up to `directory`, outermost first.
-    fn directories(&mut self, directory: &Path) {
-        let mut missing: Vec<PathBuf> = Vec::new();
-        let mut at = Some(directory);
-        while let Some(path) = at {
-            // The home is made together with the journal, before any effect.
-            if self.model.is_directory(path) || path == self.places().home || !self.places().in_staging(path) {
-                break;
-            }
-            missing.push(path.to_path_buf());
-            at = path.parent();
-        }
-        for path in missing.into_iter().rev() {
-            let effect = self.effect(Action::Mkdir { path }, "the session keeps its files here").shared();
-            self.push(effect);
-        }
-    }
-
-    /// Takes away what an earlier session left at `path`.
-    fn clear(&mut self, path: &Path) {
-        if self.model.exists(path) {
-            self.directories(&self.places().trash());
-            let trash = self.places().trashed(&self.step.title().replace(' ', "-"), path);
-            let action = Action::Unlink { path: path.to_path_buf(), trash };
-            let effect = self.effect(action, "an earlier session left it");
-            self.push(effect);
-        }
-    }
-
-    fn stage(&mut self, repair: &Repair) -> Result<State, Refusal> {
-        let artifact = self.artifact;
-        let staged = self.places().staged(artifact);
-        if !self.model.exists(&artifact.path) {
-            let way_out = match &artifact.cargo {
-                Some(cargo) => format!("build it again: cargo clean -p {} and cargo build", cargo.package),
-                None => "give the path of a file".to_owned(),
-            };
-            return self.refuse("nothing is there to stage", way_out);
-        }
-        self.directories(&self.places().folder(artifact));
-        self.clear(&staged);
-        let by_rename = artifact.cargo.is_some() && !self.planner.facts.other_filesystem.contains(&artifact.id);
-        let (from, to) = (artifact.path.clone(), staged);
-        if by_rename {
-            let action = Action::Rename { from, to, displaces: None };
-            let effect = self.effect(action, "cargo's output moves to our private place at no cost");
-            self.push(effect);
-        } else {
-            let why = match artifact.cargo {
-                Some(_) => "staging lies on another filesystem, where a file can only be copied",
-                None => "a file that is not cargo's output is copied, and itself never touched",
-            };
-            let effect = self.effect(Action::ReflinkOrCopy { from, to }, why).costing(repair.size, repair.size);
-            self.push(effect);
-        }
-        let by = if by_rename { Transition::StageByRename } else { Transition::StageByCopy };
-        self.next(State::NotStaged, by)
-    }
-
-    fn audit(&mut self, repair: &Repair, state: State) -> Result<State, Refusal> {
-        match &repair.unreadable {
-            Some(reason) => {
-                // The refusal names the file already.
-                let own = format!("{}: ", self.artifact.path.display());
-                let reason = reason.strip_prefix(&own).unwrap_or(reason);
-                self.refuse(reason.to_owned(), "look at the file's first bytes, or build it again")
-            }
-            None => Ok(state),
-        }
-    }
-
-    fn graft(&mut self, repair: &Repair, state: State) -> Result<State, Refusal> {
-        if let Some((reason, way_out)) = &repair.graft_refusal {
-            return self.refuse(reason.clone(), way_out.clone());
-        }
-        self.notes.extend(repair.notes.iter().cloned());
-        for graft in &repair.grafts {
-            let to = self.places().grafted(self.artifact, &graft.name);
-            // The name holds the hash of the bytes: what this session put there is the same library.
-            if self.model.file(&to).is_some_and(|file| matches!(file.content, Content::Library(_))) {
-                continue;
-            }
-            self.clear(&to);
-            let directory = to.parent().map(Path::to_path_buf).unwrap_or_default();
-            self.directories(&directory);
-            let why = format!("{} needs {}, which the tag's machines do not have", self.artifact.name, graft.needed_as);
-            let action = Action::ReflinkOrCopy { from: graft.realpath.clone(), to: to.clone() };
-            let effect = self.effect(action, &why).costing(graft.size, graft.size).shared();
-            self.push(effect);
-            self.make_writable(&to, graft.mode, true);
-        }
-        Ok(state)
-    }
-
-    fn copy_back(&mut self, repair: &Repair, state: State) -> Result<State, Refusal> {
-        if let Some((reason, way_out)) = &repair.edit_refusal {
-            return self.refuse(reason.clone(), way_out.clone());
-        }
-        if !repair.edits_artifact() {
-            return Ok(state);
-        }
-        let (path, staged) = (self.artifact.path.clone(), self.places().staged(self.artifact));
-        if state == State::Renamed {
-            let private = self.places().private(self.artifact);
-            self.clear(&private);
-            let copy = Action::ReflinkOrCopy { from: staged.clone(), to: private.clone() };
-            let copy = self.effect(copy, "an edit needs an inode of its own");
-            self.push(copy.costing(repair.size, repair.size));
-            self.make_writable(&private, repair.mode, false);
-            if self.planner.facts.no_hard_links {
-                let back = Action::Rename { from: staged.clone(), to: path, displaces: None };
-                let back = self.effect(back, "cargo gets its own inode back, bytes and time as they were");
-                self.push(back);
-                let swap = Action::Rename { from: private, to: staged, displaces: None };
-                let swap = self.effect(swap, "the private copy takes the staged name");
-                self.push(swap);
-            } else {
-                let back = Action::Link { from: staged.clone(), to: path.clone() };
-                let back = self.effect(back, "cargo gets its own inode back, bytes and time as they were");
-                self.push(back);
-                let swap = Action::Rename { from: private, to: staged, displaces: Some(path) };
-                let swap = self.effect(swap, "the private copy takes the staged name; the clean inode keeps cargo's");
-                self.push(swap);
-            }
-        }
-        if state == State::Mirrored {
-            self.make_writable(&self.places().staged(self.artifact), repair.mode, false);
-        }
-        self.next(state, Transition::CopyBack)
-    }
-
-    /// Lets the owner write to a copy of a read-only file.
-    fn make_writable(&mut self, copy: &Path, mode: u32, shared: bool) {
-        if mode & 0o200 == 0 {
-            let action = Action::SetMode { path: copy.to_path_buf(), mode: (mode & 0o7777) | 0o200 };
-            let effect = self.effect(action, "the copy must be writable to be edited");
-            self.push(if shared { effect.shared() } else { effect });
-        }
-    }
-
-    fn patch(&mut self, repair: &Repair, state: State) -> Result<State, Refusal> {
-        let staged = self.places().staged(self.artifact);
-        self.notes.extend(repair.notes.iter().cloned());
-        if let Some(plan) = repair.artifact_edit.as_ref().filter(|plan| !plan.is_empty()) {
-            let action = Action::Edit { path: staged, clean: self.artifact.path.clone(), plan: Some(plan.clone()) };
-            let effect = self.effect(action, &repair.why_artifact);
-            self.push(effect.costing(plan.reads, plan.writes).saying(describe(plan)));
-        }
-        for graft in repair.grafts.iter().filter(|graft| !graft.edit.is_empty()) {
-            let path = self.places().grafted(self.artifact, &graft.name);
-            if self.model.file(&path).is_some_and(|file| file.edited) {
-                continue;
-            }
-            let action = Action::Edit { path, clean: graft.realpath.clone(), plan: Some(graft.edit.clone()) };
-            let effect = self.effect(action, &graft.why_edit).shared();
-            self.push(effect.costing(graft.edit.reads, graft.edit.writes).saying(describe(&graft.edit)));
-        }
-        Ok(state)
-    }
-
-    fn finalize(&mut self, state: State) -> Result<State, Refusal> {
-        let after = self.end_staging(state);
-        let bundled = self.places().bundled(self.artifact);
-        let directory = bundled.parent().map(Path::to_path_buf).unwrap_or_default();
-        if self.model.exists(&bundled) && self.taken_by_another(&bundled) {
-            return self.refuse(
-                format!("another artifact already has the name {} in the bundle", bundled.display()),
-                "give the artifacts different module names in pyproject.toml, or finalize one of them",
-            );
-        }
-        self.clear(&bundled);
-        self.directories(&directory);
-        if state == State::Patched {
-            let from = self.places().staged(self.artifact);
-            if self.planner.facts.no_hard_links {
-                let size = self.model.file(&from).map_or(0, |file| file.size);
-                let copy =
-                    self.effect(Action::ReflinkOrCopy { from, to: bundled }, "the edited file goes into the bundle");
-                self.push(copy.costing(size, size));
-            } else {
-                let link = self.effect(Action::Link { from, to: bundled }, "the edited file goes into the bundle");
-                self.push(link);
-            }
-        } else {
-            let target = relative_path(&directory, &self.artifact.path);
-            let link =
-                self.effect(Action::Symlink { path: bundled, target }, "an unedited file is the original itself");
-            self.push(link);
-        }
-        Ok(after)
-    }
-
-    fn taken_by_another(&self, bundled: &Path) -> bool {
-        self.planner.project.artifacts.iter().any(|other| {
-            other.id != self.artifact.id
-                && self.places().bundled(other) == bundled
-                && (self.model.same_file(bundled, &self.places().staged(other))
-                    || self.model.symlink(bundled).is_some_and(|target| {
-                        target == relative_path(bundled.parent().unwrap_or(Path::new("/")), &other.path)
-                    }))
-        })
-    }
-
-    /// Puts back a file that was renamed, drops a duplicate, leaves a patched file.
-    fn end_staging(&mut self, state: State) -> State {
-        let (path, staged) = (self.artifact.path.clone(), self.places().staged(self.artifact));
-        let effect = match state {
-            State::Renamed if self.model.same_file(&path, &staged) => {
-                self.directories(&self.places().trash());
-                let trash = self.places().trashed("finalize", &staged);
-                let action = Action::Unlink { path: staged, trash };
-                Some(self.effect(action, "cargo has put its own name back; ours is not needed"))
-            }
-            State::Renamed => {
-                let action = Action::Rename { from: staged, to: path, displaces: None };
-                Some(self.effect(action, "nothing was edited: cargo's output goes back to its place"))
-            }
-            State::Mirrored => {
-                self.directories(&self.places().trash());
-                let trash = self.places().trashed("finalize", &staged);
-                let action = Action::Unlink { path: staged, trash };
-                Some(self.effect(action, "nothing was edited: the duplicate is dropped"))
-            }
-            State::NotStaged | State::Patched => None,
-        };
-        if let Some(effect) = effect {
-            self.push(effect);
-        }
-        state.after(Transition::Finalize).unwrap_or(state)
-    }
-
-    fn next(&self, state: State, by: Transition) -> Result<State, Refusal> {
-        match state.after(by) {
-            Some(after) => Ok(after),
-            None => self.refuse(format!("{} does not follow this state", self.step.title()), "take the steps in order"),
-        }
     }
 }

@@ -4,7 +4,7 @@
 
 use super::apply::{EditUndo, Hands, TakenBack};
 use super::effect::Action;
-use super::journal::{Journal, Record, VERSION};
+use super::journal::{Journal, Record};
 use super::lock::CargoLocks;
 use super::places::Places;
 use crate::engine::file::Identity;
@@ -23,6 +23,8 @@ pub struct Recovery {
     pub taken_back: Vec<String>,
     /// Files that are kept aside because something newer was in their place (WW026): where each was to go, where it is.
     pub kept_aside: Vec<(PathBuf, PathBuf)>,
+    /// Files that are gone: neither at their own path nor where the session had put them.
+    pub missing: Vec<PathBuf>,
 }
 
 /// A step's actions as the journal has them.
@@ -44,19 +46,37 @@ struct Begun {
 pub fn recover(home: &Path, editor: &dyn Editor, context: &Context) -> Result<Recovery> {
     let path = home.join("journal");
     let Some(mut journal) = Journal::open_existing(&path)? else { return Ok(Recovery::default()) };
-    let begun = read(&journal.records()?, &path)?;
+    let begun = read(&journal.records()?);
     let mut recovery = Recovery { begun: begun.actions.len(), ..Recovery::default() };
     let Some(staging) = begun.staging else { return Ok(recovery) };
-    let places = Places { home: home.to_path_buf(), staging };
+    let places = Places::new(home.to_path_buf(), staging);
     let hands = Hands { places: &places, editor, context };
     let _locks = CargoLocks::take(&begun.cargo_directories, context)?;
+    let mut first_error = None;
     for (step, number, action, before) in begun.actions.iter().rev() {
-        match hands.take_back(action, before.as_ref(), EditUndo::Drop)? {
-            TakenBack::Done => recovery.taken_back.push(words(action)),
-            TakenBack::Nothing => {}
-            TakenBack::KeptAside(kept) => recovery.kept_aside.push((action.path().to_path_buf(), kept)),
+        match hands.take_back(action, before.as_ref(), EditUndo::Drop) {
+            Ok(TakenBack::Done) => recovery.taken_back.push(words(action)),
+            Ok(TakenBack::Nothing) => {}
+            Ok(TakenBack::KeptAside(kept)) => recovery.kept_aside.push((action.path().to_path_buf(), kept)),
+            Err(error) => {
+                // One file that can't be put back is no reason to leave the others where they are.
+                first_error.get_or_insert(error);
+                continue;
+            }
         }
-        journal.write(&Record::Undone { step: *step, action: *number })?;
+        // On a full disk this fails, and does no harm: what is taken back twice stays taken back.
+        let _ = journal.write(&Record::Undone { step: *step, action: *number });
+    }
+    if let Some(error) = first_error {
+        return Err(error);
+    }
+    for (_, _, action, _) in &begun.actions {
+        if let Action::Rename { from, displaces: None, .. } = action
+            && !places.in_staging(from)
+            && Identity::of(from)?.is_none()
+        {
+            recovery.missing.push(from.clone());
+        }
     }
     empty(&places.trash())?;
     empty(&places.scratch())?;
@@ -77,21 +97,14 @@ pub fn empty(directory: &Path) -> Result<()> {
     }
 }
 
-fn read(records: &[Record], path: &Path) -> Result<Begun> {
+fn read(records: &[Record]) -> Begun {
     let mut begun = Begun::default();
     let mut steps: Vec<(u64, &RecordedActions)> = Vec::new();
     let mut later: BTreeMap<(u64, usize), Option<Identity>> = BTreeMap::new();
     let mut undone = BTreeSet::new();
     for record in records {
         match record {
-            Record::Open { version, staging, cargo_directories } => {
-                if *version != VERSION {
-                    return Err(Error::Refused {
-                        path: path.to_path_buf(),
-                        reason: format!("the journal has format {version}, and this program reads {VERSION}"),
-                        way_out: "recover with the version of wheelwright that wrote it".to_owned(),
-                    });
-                }
+            Record::Open { staging, cargo_directories, .. } => {
                 begun.staging = Some(staging.clone());
                 begun.cargo_directories.clone_from(cargo_directories);
             }
@@ -113,7 +126,7 @@ fn read(records: &[Record], path: &Path) -> Result<Begun> {
         }
     }
     begun.actions.retain(|(step, action, ..)| !undone.contains(&(*step, *action)));
-    Ok(begun)
+    begun
 }
 
 fn words(action: &Action) -> String {

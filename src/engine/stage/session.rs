@@ -3,21 +3,21 @@
 //! Looking changes nothing; the journal is made by the first step. A session ends with [`Session::leave`], which puts cargo's
 //! outputs back; what a killed one leaves is for [`super::recover`].
 
-use super::apply::KernelRefusal;
-use super::effect::{Action, Effect};
+use super::carry::TakenEffect;
+use super::effect::Action;
 use super::journal::Journal;
 use super::model::Content;
 use super::places::Places;
-use super::plan::{KernelFacts, Planner, StepPlan, World};
+use super::plan::{KernelFacts, World};
 use super::snapshot::LogEntry;
 use super::state::State;
 use crate::engine::audit::{Audit, AuditOptions};
 use crate::engine::file::Identity;
-use crate::engine::project::{Artifact, ArtifactId, Project, related};
+use crate::engine::project::{Artifact, ArtifactId, Project};
 use crate::engine::repair::{Editor, Repair, RepairOptions};
 use crate::engine::report::audit::RelatedFile;
 use crate::engine::report::plan::{Refusal, Step};
-use crate::engine::{Context, Error, Result};
+use crate::engine::{Error, Result};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -73,15 +73,6 @@ pub(super) struct TakenStep {
     pub notes: Vec<String>,
 }
 
-/// An effect that was carried out, with what its undoing needs.
-#[derive(Debug, Clone)]
-pub(super) struct TakenEffect {
-    pub effect: Effect,
-    pub before: Option<Identity>,
-    pub step: u64,
-    pub action: usize,
-}
-
 /// What the session knows of one artifact.
 #[derive(Default)]
 pub(super) struct Slot {
@@ -92,6 +83,8 @@ pub(super) struct Slot {
     pub related: Vec<RelatedFile>,
     pub taken: Vec<TakenStep>,
     pub refusal: Option<(Step, Refusal)>,
+    /// The file that was audited, until it is staged.
+    pub audited: Option<Identity>,
     /// The clean inode, as it was when the artifact was staged.
     pub clean: Option<Identity>,
     /// Why the artifact is no longer the one that was staged, if it is not.
@@ -119,22 +112,28 @@ pub struct Session {
     pub(super) read_only: Option<String>,
     pub(super) journal: Option<Journal>,
     pub(super) last_number: u64,
+    /// What a step had done when it failed, and could not be taken back either.
+    pub(super) stranded: Vec<TakenEffect>,
 }
 
 impl Session {
     /// Begins a session on `project`. Looks at what is there; changes nothing.
     ///
     /// # Errors
-    /// [`Error::Io`] when staging can't be looked at, [`Error::Malformed`] for a damaged journal.
+    /// [`Error::Io`] when staging can't be looked at. A journal that can't be read makes the session read-only.
     pub fn open(project: Project, options: SessionOptions) -> Result<Self> {
         let places = Places::of(&project, options.staging.as_deref(), &options.scratch);
         let read_only = match Journal::interrupted(&places.journal()) {
             Ok(false) => None,
             Ok(true) => Some(format!(
                 "a session was interrupted here; `wheelwright recover {}` puts its files back",
-                places.home.parent().unwrap_or(&places.home).display()
+                quoted(places.home.parent().unwrap_or(&places.home))
             )),
             Err(Error::Locked { .. }) => Some("another wheelwright session works here".to_owned()),
+            // What can't be read is no reason not to look at the artifacts.
+            Err(error @ (Error::Malformed { .. } | Error::Refused { .. })) => {
+                Some(format!("what a session left here can't be read: {error}"))
+            }
             Err(error) => return Err(error),
         };
         let count = project.artifacts.len();
@@ -149,12 +148,13 @@ impl Session {
             read_only,
             journal: None,
             last_number: 0,
+            stranded: Vec::new(),
         };
         session.look()?;
         Ok(session)
     }
 
-    fn look(&mut self) -> Result<()> {
+    pub(super) fn look(&mut self) -> Result<()> {
         for artifact in &self.project.artifacts {
             self.world.model.look(&artifact.path, Content::Output(artifact.id))?;
         }
@@ -237,142 +237,25 @@ impl Session {
         self.project.artifacts.get(id.0)
     }
 
-    /// Takes the next step of artifact `id`.
-    ///
-    /// # Errors
-    /// When the step went wrong; what it had done is taken back. What can't be done is [`Outcome::Refused`].
-    pub fn step(&mut self, id: ArtifactId, context: &Context) -> Result<Outcome> {
-        if let Some(reason) = &self.read_only {
-            return Err(Error::Refused {
-                path: self.places.journal(),
-                reason: reason.clone(),
-                way_out: "until then this session can only look".to_owned(),
-            });
-        }
-        let Some(step) = self.next_step(id) else { return Ok(Outcome::AtTheEnd) };
-        self.notice_changes(id)?;
-        self.ensure_audited(id, context)?;
-        let outcome = self.take(id, step, context);
-        self.look_at_related(id);
-        match &outcome {
-            Ok(Outcome::Refused(refusal)) => {
-                self.say(id, true, format!("{} refused: {}; {}", step.title(), refusal.reason, refusal.way_out));
-                if let Some(slot) = self.slots.get_mut(id.0) {
-                    slot.refusal = Some((step, refusal.clone()));
-                }
-            }
-            Ok(_) => {
-                self.say(id, false, format!("{} done", step.title()));
-                if let Some(slot) = self.slots.get_mut(id.0) {
-                    slot.refusal = None;
-                }
-            }
-            Err(error) => self.say(id, true, format!("{} failed: {error}", step.title())),
-        }
-        outcome
-    }
-
-    fn take(&mut self, id: ArtifactId, step: Step, context: &Context) -> Result<Outcome> {
-        loop {
-            let plan = match self.plan_step(&self.world, id, step) {
-                Ok(plan) => plan,
-                Err(refusal) => return Ok(Outcome::Refused(refusal)),
-            };
-            let state_before = self.world.state(id);
-            if step == Step::Stage {
-                let clean = self.artifact(id).map(|artifact| Identity::of(&artifact.path)).transpose()?.flatten();
-                if let Some(slot) = self.slots.get_mut(id.0) {
-                    slot.clean = clean;
-                }
-            }
-            match self.carry_out(Some(step), &plan.effects, context)? {
-                Ok(effects) => {
-                    self.world.set_state(id, plan.after);
-                    if step == Step::Verify
-                        && let Some(problem) = self.verify(id, context)?
-                    {
-                        return Ok(Outcome::Refused(problem));
-                    }
-                    if let Some(slot) = self.slots.get_mut(id.0) {
-                        slot.taken.push(TakenStep { step, state_before, effects, notes: plan.notes });
-                    }
-                    return Ok(Outcome::Taken(step));
-                }
-                Err(KernelRefusal::OtherFilesystem) => {
-                    self.facts.other_filesystem.insert(id);
-                    self.say(id, false, "staging lies on another filesystem: planned again, by copying".to_owned());
-                }
-                Err(KernelRefusal::NoHardLinks) if !self.facts.no_hard_links => {
-                    self.facts.no_hard_links = true;
-                    self.say(id, false, "this filesystem makes no hard links: planned again without".to_owned());
-                }
-                Err(KernelRefusal::NoHardLinks) => {
-                    return Ok(Outcome::Refused(Refusal {
-                        artifact: self.artifact(id).map(|artifact| artifact.path.clone()).unwrap_or_default(),
-                        reason: "the filesystem refuses a hard link that the step can't do without".to_owned(),
-                        way_out: "choose another place with --staging-dir".to_owned(),
-                    }));
-                }
-            }
-        }
-    }
-
-    /// Plans `step` of artifact `id` in `world`, which may be ahead of the disk.
-    pub(super) fn plan_step(&self, world: &World, id: ArtifactId, step: Step) -> Result<StepPlan, Refusal> {
-        let (Some(artifact), Some(slot)) = (self.artifact(id), self.slots.get(id.0)) else {
-            return Ok(StepPlan { effects: Vec::new(), after: State::NotStaged, notes: Vec::new() });
-        };
-        if let Some(changed) = &slot.changed {
-            return Err(Refusal {
-                artifact: artifact.path.clone(),
-                reason: format!("it was built again since it was staged ({changed})"),
-                way_out: "undo to the beginning and stage the new file".to_owned(),
-            });
-        }
-        if step == Step::Graft
-            && let Some(refusal) = self.conflicting_graft(artifact)
-        {
-            return Err(refusal);
-        }
-        let nothing = Repair::default();
-        let repair = slot.repair.as_deref().unwrap_or(&nothing);
-        Planner { project: &self.project, places: &self.places, facts: &self.facts }.plan(world, artifact, repair, step)
-    }
-
-    /// Looks again at what cargo and other tools keep of artifact `id`.
-    pub(super) fn look_at_related(&mut self, id: ArtifactId) {
-        let Some(found) = self.artifact(id).map(|artifact| related(artifact, &self.project)) else { return };
-        if let Some(slot) = self.slots.get_mut(id.0) {
-            slot.related = found;
-        }
-    }
-
-    /// Notices when cargo built an artifact anew while it was staged.
-    pub(super) fn notice_changes(&mut self, id: ArtifactId) -> Result<()> {
-        let (Some(artifact), Some(slot)) = (self.artifact(id), self.slots.get(id.0)) else { return Ok(()) };
-        let Some(clean) = slot.clean else { return Ok(()) };
-        let path = artifact.path.clone();
-        let now = Identity::of(&path)?;
-        let state = self.world.state(id);
-        let changed = match (now, state) {
-            (None, State::Renamed) => None,
-            (Some(now), State::Renamed) if now.same_inode(&clean) => {
-                // Cargo linked deps/ to its own place again: the same inode, and no harm.
-                self.world.model.look(&path, Content::Output(id))?;
-                None
-            }
-            (Some(now), _) if now.unchanged_since(&clean) => None,
-            (Some(now), _) => Some(format!("inode {} was staged, inode {} is there now", clean.inode, now.inode)),
-            (None, _) => Some("the file is gone".to_owned()),
-        };
-        if let (Some(text), Some(slot)) = (&changed, self.slots.get_mut(id.0)) {
-            slot.changed = Some(text.clone());
-            self.say(id, true, format!("changed under us (WW026): {text}"));
-        }
-        Ok(())
-    }
-
     pub(super) fn say(&mut self, id: ArtifactId, failed: bool, text: String) {
         self.log.push(LogEntry { artifact: Some(id), failed, text });
+    }
+}
+
+/// `path` as a shell takes it.
+fn quoted(path: &Path) -> String {
+    let text = path.display().to_string();
+    let plain = |letter: char| letter.is_alphanumeric() || "/._-+:@%".contains(letter);
+    if text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', "'\\''")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_said_as_a_shell_takes_it() {
+        assert_eq!(quoted(Path::new("/a/b-c.d")), "/a/b-c.d");
+        assert_eq!(quoted(Path::new("/a b/it's")), "'/a b/it'\\''s'");
     }
 }
