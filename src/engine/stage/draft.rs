@@ -44,8 +44,12 @@ impl Draft<'_> {
         let mut missing: Vec<PathBuf> = Vec::new();
         let mut at = Some(directory);
         while let Some(path) = at {
-            // The home is made together with the journal, before any effect.
-            if self.model.is_directory(path) || path == self.places().home || !self.places().in_staging(path) {
+            // The home is made together with the journal, before any effect; of another place, the directory that the user
+            // named may be missing as well.
+            let places = self.places();
+            let named = (places.staging != places.home).then(|| places.staging.parent()).flatten();
+            let ours = places.in_staging(path) || named == Some(path);
+            if self.model.is_directory(path) || path == places.home || !ours {
                 break;
             }
             missing.push(path.to_path_buf());

@@ -81,6 +81,11 @@ impl Model {
         Ok(())
     }
 
+    /// Takes in that `path` is a directory, or a link to one.
+    pub fn know_directory(&mut self, path: &Path) {
+        self.names.insert(path.to_path_buf(), Node::Directory);
+    }
+
     /// Takes in everything below `directory`, as leftovers.
     ///
     /// # Errors

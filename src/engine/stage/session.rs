@@ -180,6 +180,9 @@ impl Session {
             Ok(())
         } else {
             let staging = self.places.staging.clone();
+            if let Some(named) = staging.parent().filter(|named| named.is_dir()) {
+                self.world.model.know_directory(named);
+            }
             self.world.model.look_below(&staging)
         }
     }
