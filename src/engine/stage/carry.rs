@@ -65,11 +65,12 @@ impl Session {
         let mut obstacle = None;
         for (at, (effect, planned)) in effects.iter().zip(planned).enumerate() {
             if let Err(found) = self.carry_out_one((number, at), effect, planned, (journal, &mut taken), context) {
-                obstacle = Some(found);
+                obstacle =
+                    Some((found, TakenEffect { effect: effect.clone(), before: None, step: number, action: at }));
                 break;
             }
         }
-        let Some(obstacle) = obstacle else { return Ok(Ok(taken)) };
+        let Some((obstacle, failed)) = obstacle else { return Ok(Ok(taken)) };
         // Taking back must not be cut short by the cancellation that may have brought us here.
         if let Err(error) = self.take_back(&taken, EditUndo::Clone, journal, &Context::new()) {
             if let Some(effect) = effects.first() {
@@ -77,6 +78,8 @@ impl Session {
             }
             self.stranded.extend(taken);
         }
+        // Whatever is in the way there, the model knows it from now on.
+        self.look_again(&[failed])?;
         match obstacle {
             Obstacle::Kernel(refusal) if self.stranded.is_empty() => Ok(Err(refusal)),
             Obstacle::Kernel(_) => Err(Error::Refused {

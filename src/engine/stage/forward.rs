@@ -26,8 +26,8 @@ impl Session {
             });
         }
         let Some(step) = self.next_step(id) else { return Ok(Outcome::AtTheEnd) };
-        if self.journal.is_none() && self.slots.iter().all(|slot| slot.taken.is_empty()) {
-            // Another session may have come and gone since this one looked.
+        if self.slots.iter().all(|slot| slot.taken.is_empty()) {
+            // Another session may have come and gone since this one looked, or what was in the way is away.
             self.world.model = Model::default();
             self.look()?;
         }
