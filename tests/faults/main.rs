@@ -16,13 +16,18 @@ fn main() {
     let arguments = Arguments::from_args();
     let mut trials: Vec<Trial> = ALWAYS.iter().map(|(name, test)| Trial::test(*name, wrap(*test))).collect();
     let ci = std::env::var_os("WHEELWRIGHT_CI").is_some();
-    for (reason, tests) in
-        [(disks::no_second_filesystem(), SECOND_FILESYSTEM), (disks::no_mounts(), MOUNTS), (disks::no_fat(), FAT)]
-    {
+    // Which filesystems there are is the kernel's matter: nothing that could be installed is missing then.
+    for (reason, tests, is_a_tool) in [
+        (disks::no_second_filesystem(), SECOND_FILESYSTEM, false),
+        (disks::no_mounts(), MOUNTS, true),
+        (disks::no_fat(), FAT, false),
+    ] {
         for (name, test) in tests {
             trials.push(match &reason {
                 None => Trial::test(*name, wrap(*test)),
-                Some(reason) => Trial::test(format!("{name} ({reason})"), wrap(*test)).with_ignored_flag(!ci),
+                Some(reason) => {
+                    Trial::test(format!("{name} ({reason})"), wrap(*test)).with_ignored_flag(!(ci && is_a_tool))
+                }
             });
         }
     }
