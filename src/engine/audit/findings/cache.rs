@@ -18,13 +18,14 @@ fn is_bundle_path(literal: &str) -> bool {
 /// are found, as in an installed wheel.
 pub(super) fn already_repaired(report: &ArtifactReport, staging: &StagingReport) -> Option<Finding> {
     let mut evidence = Vec::new();
-    let (mut unresolved, mut bundle_path) = (false, false);
+    let (mut suffixed, mut unresolved, mut bundle_path) = (false, false, false);
     for slice in &report.slices {
         for name in slice.needed.iter().filter(|name| is_suffixed(name.as_bytes())) {
             let is_missing = slice
                 .tree
                 .as_ref()
                 .is_some_and(|tree| tree.nodes.iter().any(|node| node.name == *name && node.role == NodeRole::Missing));
+            suffixed = true;
             unresolved |= is_missing;
             let state = if is_missing { "which is found nowhere" } else { "a name that only a repair gives" };
             evidence.push(format!("{} needs {name}, {state}", report.path.display()));
@@ -43,8 +44,8 @@ pub(super) fn already_repaired(report: &ArtifactReport, staging: &StagingReport)
     let in_cache = |file: &&RelatedFile| file.repaired && file.role != "maturin_staged";
     let patched: Vec<&RelatedFile> = staging.related.iter().filter(in_cache).collect();
     evidence.extend(patched.iter().map(|file| format!("{} holds repaired bytes ({})", file.path.display(), file.role)));
-    // A suffix alone may be a date or a version, if the library is found.
-    if !unresolved && !bundle_path && patched.is_empty() {
+    // A suffix alone may be a date or a version, if the library is found; a search path alone may be the linker's.
+    if patched.is_empty() && !(suffixed && (unresolved || bundle_path)) {
         return None;
     }
     evidence.extend(staging.related.iter().map(inode_line));

@@ -202,6 +202,15 @@ mod tests {
     }
 
     #[test]
+    fn a_search_path_of_the_linkers_own_is_no_repair() {
+        let mut audit = bare(ArtifactKind::Cdylib);
+        search_path(&mut audit, "$ORIGIN/../its.libs", Some(false));
+        let mut staging = audit.report.staging.clone();
+        staging.cargo_output = Some(audit.report.path.clone());
+        assert_eq!(find(&audit, &staging), []);
+    }
+
+    #[test]
     fn a_missing_library_says_where_it_was_sought() {
         let mut audit = bare(ArtifactKind::Cdylib);
         need(&mut audit, "libmissing.so.3", NodeRole::Missing, None);
