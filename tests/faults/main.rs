@@ -4,6 +4,7 @@
 
 mod beside;
 mod disks;
+mod kills;
 mod names;
 mod sequences;
 mod small;
@@ -13,6 +14,9 @@ mod support;
 use libtest_mimic::{Arguments, Failed, Trial};
 
 fn main() {
+    if let Ok(told) = std::env::var("WHEELWRIGHT_FAULTS") {
+        return kills::child(&told);
+    }
     let arguments = Arguments::from_args();
     let mut trials: Vec<Trial> = ALWAYS.iter().map(|(name, test)| Trial::test(*name, wrap(*test))).collect();
     let ci = std::env::var_os("WHEELWRIGHT_CI").is_some();
@@ -21,6 +25,8 @@ fn main() {
         (disks::no_second_filesystem(), SECOND_FILESYSTEM, false),
         (disks::no_mounts(), MOUNTS, true),
         (disks::no_fat(), FAT, false),
+        (kills::no_preload(), PRELOAD, true),
+        (no_both(), BOTH, false),
     ] {
         for (name, test) in tests {
             trials.push(match &reason {
@@ -33,7 +39,12 @@ fn main() {
     }
     let conclusion = libtest_mimic::run(&arguments, trials);
     small::clean_up();
+    kills::clean_up();
     conclusion.exit();
+}
+
+fn no_both() -> Option<String> {
+    kills::no_preload().or_else(disks::no_second_filesystem)
 }
 
 fn wrap(test: fn()) -> impl FnOnce() -> Result<(), Failed> + Send + 'static {
@@ -77,6 +88,17 @@ const ALWAYS: &[Named] = &[
     ("every_way_there_and_back", sequences::every_way_there_and_back),
     ("every_step_is_planned_before_the_first", sequences::every_step_is_planned_before_the_first),
 ];
+
+const PRELOAD: &[Named] = &[
+    ("killed_at_any_call_of_a_run", kills::killed_at_any_call_of_a_run),
+    ("killed_at_any_call_of_an_undo", kills::killed_at_any_call_of_an_undo),
+    ("killed_at_any_call_of_leaving", kills::killed_at_any_call_of_leaving),
+    ("killed_at_any_call_of_a_recovery", kills::killed_at_any_call_of_a_recovery),
+    ("killed_at_any_call_without_links", kills::killed_at_any_call_without_links),
+    ("without_links_everything_is_copied", kills::without_links_everything_is_copied),
+];
+
+const BOTH: &[Named] = &[("killed_at_any_call_on_another_filesystem", kills::killed_at_any_call_on_another_filesystem)];
 
 const SECOND_FILESYSTEM: &[Named] = &[("staging_on_another_filesystem", disks::staging_on_another_filesystem)];
 

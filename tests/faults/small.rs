@@ -78,6 +78,11 @@ impl Small {
         small
     }
 
+    /// One that is there already.
+    pub fn at(root: &Path) -> Self {
+        Self { root: root.to_path_buf(), _directory: None }
+    }
+
     pub fn target(&self) -> PathBuf {
         self.root.join("target")
     }

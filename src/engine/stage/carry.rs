@@ -140,12 +140,14 @@ impl Session {
         context: &Context,
     ) -> Result<()> {
         let result = taken.iter().rev().try_for_each(|done| {
+            self.tell(Moment::GoingBack, &done.effect.action);
             let hands = Hands { places: &self.places, editor: &*self.options.editor, context };
             if let TakenBack::KeptAside(kept) = hands.take_back(&done.effect.action, done.before.as_ref(), edits)? {
                 let path = done.effect.action.path().display();
                 let text = format!("{path} holds a newer file (WW026); ours is kept as {}", kept.display());
                 self.say(done.effect.artifact, true, text);
             }
+            self.tell(Moment::TakenBack, &done.effect.action);
             // On a full disk this fails, and does no harm: what is taken back twice stays taken back.
             let _ = journal.write(&Record::Undone { step: done.step, action: done.action });
             Ok(())

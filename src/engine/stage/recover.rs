@@ -41,7 +41,7 @@ struct Begun {
 /// Rolls back the interrupted session whose home is `home` (`<target>/wheelwright`). Nothing to do is no error.
 ///
 /// # Errors
-/// [`Error::Locked`] while its session is alive, [`Error::Malformed`] for a damaged journal, [`Error::Io`]; rolling back can
+/// [`Error::Locked`] while its session is alive, [`Error::Cancelled`], [`Error::Malformed`] for a damaged journal, [`Error::Io`]; rolling back can
 /// be tried again after each.
 pub fn recover(home: &Path, editor: &dyn Editor, context: &Context) -> Result<Recovery> {
     let path = home.join("journal");
@@ -53,7 +53,9 @@ pub fn recover(home: &Path, editor: &dyn Editor, context: &Context) -> Result<Re
     let hands = Hands { places: &places, editor, context };
     let _locks = CargoLocks::take(&begun.cargo_directories, context)?;
     let mut first_error = None;
+    context.expect(begun.actions.len() as u64);
     for (step, number, action, before) in begun.actions.iter().rev() {
+        context.advance(1)?;
         match hands.take_back(action, before.as_ref(), EditUndo::Drop) {
             Ok(TakenBack::Done) => recovery.taken_back.push(words(action)),
             Ok(TakenBack::Nothing) => {}
@@ -70,7 +72,7 @@ pub fn recover(home: &Path, editor: &dyn Editor, context: &Context) -> Result<Re
     if let Some(error) = first_error {
         return Err(error);
     }
-    for (_, _, action, _) in &begun.actions {
+    for (.., action, _) in &begun.actions {
         if let Action::Rename { from, displaces: None, .. } = action
             && !places.in_staging(from)
             && Identity::of(from)?.is_none()

@@ -51,6 +51,10 @@ pub enum Moment {
     CarriedOut,
     /// The journal says that it is done.
     Done,
+    /// It is about to be taken back.
+    GoingBack,
+    /// It is taken back; the journal does not say so yet.
+    TakenBack,
 }
 
 /// What came of a step.
