@@ -155,6 +155,12 @@ impl Hands<'_> {
     /// [`Error::Io`] when the system refuses; taking back can then be tried again.
     pub fn take_back(&self, action: &Action, before: Option<&Identity>, edits: EditUndo) -> Result<TakenBack> {
         match action {
+            // When everything goes, clean bytes that are at their own path stay there.
+            Action::Rename { from, to, displaces: None } | Action::Link { from, to }
+                if edits == EditUndo::Drop && self.places.in_staging(from) && !self.places.in_staging(to) =>
+            {
+                Ok(TakenBack::Nothing)
+            }
             Action::Mkdir { path } => match std::fs::remove_dir(path) {
                 Ok(()) => Ok(TakenBack::Done),
                 // Others' files in it are a reason to leave it, not an error.
