@@ -63,6 +63,7 @@ int symlink(const char *text, const char *path) {
 }
 ssize_t write(int fd, const void *bytes, size_t size) {
     call();
+    if (armed && fd > 2 && getenv("WHEELWRIGHT_FULL")) { errno = ENOSPC; return -1; }
     return REAL(ssize_t, write, int, const void *, size_t)(fd, bytes, size);
 }
 ssize_t pwrite64(int fd, const void *bytes, size_t size, off64_t at) {
@@ -159,12 +160,14 @@ fn part_of_the_way(session: &mut Session) {
     advance(session, PLAIN, Step::Predict);
 }
 
+#[derive(Clone, Copy)]
 struct Place<'a> {
+    full: bool,
     links: bool,
     staging: Option<&'a Path>,
 }
 
-const USUAL: Place<'static> = Place { links: true, staging: None };
+const USUAL: Place<'static> = Place { full: false, links: true, staging: None };
 
 /// Runs `scenario` in a child that dies at call `at`; whether it did.
 fn dies(small: &Small, scenario: &str, at: usize, place: &Place<'_>) -> bool {
@@ -173,6 +176,9 @@ fn dies(small: &Small, scenario: &str, at: usize, place: &Place<'_>) -> bool {
     command.env("LD_PRELOAD", preloaded().unwrap()).env("WHEELWRIGHT_DIE_AT", at.to_string());
     if !place.links {
         command.env("WHEELWRIGHT_NO_LINKS", "1");
+    }
+    if place.full {
+        command.env("WHEELWRIGHT_FULL", "1");
     }
     if let Some(staging) = place.staging {
         command.env("WHEELWRIGHT_STAGING", staging);
@@ -204,7 +210,9 @@ fn recovered(small: &Small) -> Recovery {
 
 /// Kills `scenario` at every call, and recovers.
 fn everywhere(scenario: &str, place: &Place<'_>, least: usize) {
-    for at in 1.. {
+    // In other places than the usual one every third call will do.
+    let stride = if place.links && place.staging.is_none() { 1 } else { 3 };
+    for at in (1..).step_by(stride) {
         let small = Small::new();
         let clean = small.clean();
         let staging = place.staging.map_or_else(|| small.home(), |staging| staging.join("wheelwright"));
@@ -235,37 +243,41 @@ pub fn killed_at_any_call_of_leaving() {
 }
 
 pub fn killed_at_any_call_without_links() {
-    everywhere("run", &Place { links: false, staging: None }, 80);
-    everywhere("undo", &Place { links: false, staging: None }, 30);
+    everywhere("run", &Place { full: false, links: false, staging: None }, 80);
+    everywhere("undo", &Place { full: false, links: false, staging: None }, 30);
 }
 
 /// Is run only where there is a second filesystem.
 pub fn killed_at_any_call_on_another_filesystem() {
     let place = tempfile::tempdir_in("/dev/shm").unwrap();
-    everywhere("run", &Place { links: true, staging: Some(place.path()) }, 80);
-    everywhere("undo", &Place { links: true, staging: Some(place.path()) }, 30);
+    everywhere("run", &Place { full: false, links: true, staging: Some(place.path()) }, 80);
+    everywhere("undo", &Place { full: false, links: true, staging: Some(place.path()) }, 30);
 }
 
-/// A recovery that is killed at any call is finished by the next one.
+/// A recovery that is killed at any call is finished by the next one, also where it can't note what it has done.
 pub fn killed_at_any_call_of_a_recovery() {
-    for at in 1.. {
-        let small = Small::new();
-        let clean = small.clean();
-        assert!(dies(&small, "break-off", 0, &USUAL));
-        assert_ne!(small.clean(), clean);
-        let died = dies(&small, "recover", at, &USUAL);
-        let when = format!("recovery killed at call {at}");
-        every_output_has_its_bytes(&clean, &small.home(), &when);
-        if died {
-            // And once more, a little further on.
-            dies(&small, "recover", at / 2 + 1, &USUAL);
-        }
-        let recovery = recovered(&small);
-        assert!(recovery.missing.is_empty() && recovery.kept_aside.is_empty(), "{when}: {recovery:?}");
-        assert_eq!(small.clean(), clean, "{when}");
-        if !died {
-            assert!(at > 20, "a recovery has only {at} calls");
-            return;
+    for (full, links) in [(false, true), (true, true), (true, false)] {
+        let place = Place { full, links, staging: None };
+        for at in (1..).step_by(if full { 3 } else { 1 }) {
+            let small = Small::new();
+            let clean = small.clean();
+            assert!(dies(&small, "break-off", 0, &place));
+            assert_ne!(small.clean(), clean);
+            let died = dies(&small, "recover", at, &place);
+            let when = format!("recovery killed at call {at}, full {full}, links {links}");
+            every_output_has_its_bytes(&clean, &small.home(), &when);
+            if died {
+                // And once more, a little further on.
+                dies(&small, "recover", at / 2 + 1, &place);
+                every_output_has_its_bytes(&clean, &small.home(), &when);
+            }
+            let recovery = recovered(&small);
+            assert!(recovery.missing.is_empty() && recovery.kept_aside.is_empty(), "{when}: {recovery:?}");
+            assert_eq!(small.clean(), clean, "{when}");
+            if !died {
+                assert!(at > 20, "a recovery has only {at} calls");
+                break;
+            }
         }
     }
 }
@@ -274,7 +286,7 @@ pub fn killed_at_any_call_of_a_recovery() {
 pub fn without_links_everything_is_copied() {
     let small = Small::new();
     let clean = small.clean();
-    assert!(!dies(&small, "run", 0, &Place { links: false, staging: None }));
+    assert!(!dies(&small, "run", 0, &Place { full: false, links: false, staging: None }));
     assert_eq!(small.clean(), clean);
     let bundle = small.home().join("release/bundle/small");
     assert_eq!(std::fs::read(bundle.join("plain.so")).unwrap(), clean[&small.output("libplain.so")]);

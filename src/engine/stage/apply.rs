@@ -70,13 +70,14 @@ pub struct Hands<'a> {
     pub context: &'a Context,
 }
 
-/// The identity that the journal keeps with `action`: of what it starts from, or, where a name is displaced, of that file.
+/// The identity that the journal keeps with `action`: of what it starts from, or, where a name is displaced, of the file that
+/// has it.
 ///
 /// # Errors
 /// When the system can't say.
 pub fn identity_before(action: &Action) -> Result<Option<Identity>> {
     match action {
-        Action::Rename { to, displaces: Some(_), .. } => Identity::of(to),
+        Action::Rename { displaces: Some(kept), .. } => Identity::of(kept),
         _ => Identity::of(action.path()),
     }
 }
@@ -105,8 +106,10 @@ impl Hands<'_> {
                 })
             }
             Action::Rename { from, to, displaces: Some(kept) } => {
-                let keeper = Identity::of(kept)?;
-                if !matches!((keeper, before), (Some(keeper), Some(before)) if keeper.same_inode(before)) {
+                let gives_way = Identity::of(to)?;
+                if !is_inode(kept, before)?
+                    || gives_way.is_some_and(|file| !before.is_some_and(|one| file.same_inode(one)))
+                {
                     return Err(changed(kept, "it no longer names the file that gives way").into());
                 }
                 Ok(std::fs::rename(from, to).map_err(Error::io("rename", from))?)
@@ -152,6 +155,12 @@ impl Hands<'_> {
     /// [`Error::Io`] when the system refuses; taking back can then be tried again.
     pub fn take_back(&self, action: &Action, before: Option<&Identity>, edits: EditUndo) -> Result<TakenBack> {
         match action {
+            // When everything goes, clean bytes that are at their own path stay there.
+            Action::Rename { from, to, displaces: None } | Action::Link { from, to }
+                if edits == EditUndo::Drop && self.places.in_staging(from) && !self.places.in_staging(to) =>
+            {
+                Ok(TakenBack::Nothing)
+            }
             Action::Mkdir { path } => match std::fs::remove_dir(path) {
                 Ok(()) => Ok(TakenBack::Done),
                 // Others' files in it are a reason to leave it, not an error.
@@ -159,12 +168,17 @@ impl Hands<'_> {
             },
             Action::Rename { from, to, displaces: None } => self.rename_back(from, to, before),
             Action::Rename { from, to, displaces: Some(kept) } => {
-                if Identity::of(from)?.is_some() || Identity::of(to)?.is_none() {
+                // The file that gave way is there again when this was taken back before.
+                if Identity::of(from)?.is_some() || Identity::of(to)?.is_none() || is_inode(to, before)? {
                     return Ok(TakenBack::Nothing);
                 }
                 std::fs::rename(to, from).map_err(Error::io("rename", to))?;
                 if is_inode(kept, before)? {
-                    std::fs::hard_link(kept, to).map_err(Error::io("link", to))?;
+                    match std::fs::hard_link(kept, to) {
+                        // Without hard links the name had been given up before, and comes back with that action.
+                        Err(error) if matches!(errno(&error), Some(Errno::PERM | Errno::OPNOTSUPP)) => {}
+                        linked => linked.map_err(Error::io("link", to))?,
+                    }
                 }
                 Ok(TakenBack::Done)
             }
@@ -211,6 +225,8 @@ impl Hands<'_> {
                 Err(errno) => Err(Error::io("rename", to)(errno.into())),
             },
             Some(there) if before.is_some_and(|before| there.same_inode(before)) => remove(to),
+            // Clean bytes at their own path are where they shall be.
+            Some(_) if self.places.in_staging(from) && !self.places.in_staging(to) => Ok(TakenBack::Nothing),
             Some(_) => self.keep_aside(to).map(TakenBack::KeptAside),
         }
     }

@@ -177,10 +177,10 @@ impl Draft<'_> {
             self.push(copy.costing(repair.size, repair.size));
             self.make_writable(&private, repair.mode, false);
             if self.planner.facts.no_hard_links {
-                let back = Action::Rename { from: staged.clone(), to: path, displaces: None };
+                let back = Action::Rename { from: staged.clone(), to: path.clone(), displaces: None };
                 let back = self.effect(back, "cargo gets its own inode back, bytes and time as they were");
                 self.push(back);
-                let swap = Action::Rename { from: private, to: staged, displaces: None };
+                let swap = Action::Rename { from: private, to: staged, displaces: Some(path) };
                 let swap = self.effect(swap, "the private copy takes the staged name");
                 self.push(swap);
             } else {

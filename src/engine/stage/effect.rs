@@ -24,7 +24,7 @@ pub enum Action {
         /// The name that it gets.
         #[serde(with = "super::exact")]
         to: PathBuf,
-        /// Another name of the inode that `to` names before, which is displaced from there.
+        /// A name that the inode keeps which `to` names before, or named until this very step.
         #[serde(with = "super::exact::option")]
         displaces: Option<PathBuf>,
     },

@@ -163,6 +163,13 @@ impl Journal {
     }
 }
 
+impl Drop for Journal {
+    fn drop(&mut self) {
+        // Said, not left to the closing: a child that is just being made holds the same open file.
+        let _ = self.file.unlock();
+    }
+}
+
 /// The file at `path`, if there is one.
 fn existing(options: &OpenOptions, path: &Path) -> Result<Option<File>> {
     match options.open(path) {

@@ -9,7 +9,7 @@ use std::time::Duration;
 /// Held locks; dropping releases them.
 #[derive(Debug, Default)]
 pub struct CargoLocks {
-    _files: Vec<File>,
+    files: Vec<File>,
 }
 
 impl CargoLocks {
@@ -27,7 +27,16 @@ impl CargoLocks {
                 files.push(file);
             }
         }
-        Ok(Self { _files: files })
+        Ok(Self { files })
+    }
+}
+
+impl Drop for CargoLocks {
+    fn drop(&mut self) {
+        for file in &self.files {
+            // Said, not left to the closing: a child that is just being made holds the same open file.
+            let _ = file.unlock();
+        }
     }
 }
 

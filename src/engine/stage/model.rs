@@ -169,7 +169,7 @@ impl Model {
             Action::Rename { from, to, displaces } => {
                 let number = self.number(from)?;
                 if let Some(kept) = displaces {
-                    if !self.same_file(kept, to) {
+                    if self.exists(to) && !self.same_file(kept, to) {
                         return Err(disagreement(to, "a second name of the file that gives way"));
                     }
                     self.names.remove(to);
