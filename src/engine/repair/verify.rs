@@ -6,7 +6,7 @@
 use super::{EditRequest, Repair, describe_request};
 use crate::engine::binary::{self, Name, RunPathTag, Slice};
 use crate::engine::deps::{Loader, LoaderInputs, Placed};
-use crate::engine::file::{Windows, reflink_or_copy};
+use crate::engine::file::{Mapped, reflink_or_copy};
 use crate::engine::project::Artifact;
 use crate::engine::stage::below;
 use crate::engine::{Context, Error, Result};
@@ -115,7 +115,8 @@ fn unfulfilled(path: &Path, requests: &[EditRequest], problems: &mut Vec<String>
     if requests.is_empty() {
         return Ok(());
     }
-    let source = Windows::open(path)?;
+    // It is our own file, edited a moment ago: nobody shortens it under a map.
+    let source = Mapped::staged(path)?;
     let binary = binary::read(&source)?;
     for request in requests {
         if !binary.slices.iter().all(|slice| fulfilled(slice, request)) {
