@@ -39,15 +39,24 @@ fn compare_all() -> Result<(), Failed> {
             continue;
         }
         let slice = binary::read(&source)?.slices.remove(0);
-        let output = Command::new("readelf").args(["-dVlnW"]).arg(&path).env("LC_ALL", "C").output()?;
+        let output = Command::new("readelf").args(["-dVlnW", "--dyn-syms"]).arg(&path).env("LC_ALL", "C").output()?;
         let theirs = facts_of_readelf(&String::from_utf8_lossy(&output.stdout));
-        let ours = facts_of(&slice);
+        let mut ours = facts_of(&slice);
+        ours.extend(undefined_of(&source, &slice)?);
+        ours.sort();
         if ours != theirs {
             return Err(format!("{}:\nours {ours:#?}\nreadelf {theirs:#?}", path.display()).into());
         }
         compared += 1;
     }
     if compared == 0 { Err("found no ELF file to compare".into()) } else { Ok(()) }
+}
+
+/// A line for each undefined dynamic symbol.
+fn undefined_of(source: &Windows, slice: &Slice) -> Result<Vec<String>, Failed> {
+    let Some(details) = &slice.elf else { return Ok(Vec::new()) };
+    let undefined = elf::Symbols::open(source, details)?.undefined()?;
+    Ok(undefined.iter().map(|symbol| format!("undefined {} weak {}", symbol.name, symbol.weak)).collect())
 }
 
 /// One line a fact, so that a difference reads well.
@@ -111,6 +120,11 @@ fn facts_of_readelf(text: &str) -> Vec<String> {
                 facts.extend(after("Name:").map(|name| format!("offers {name}")));
             }
             [_, "Name:", name, "Flags:", ..] => facts.push(format!("asks {name} of {file}")),
+            // Num: Value Size Type Bind Vis Ndx Name
+            [_, _, _, _, bind, _, "UND", name, ..] => {
+                let name = name.split('@').next().unwrap_or_default();
+                facts.push(format!("undefined {name} weak {}", *bind == "WEAK"));
+            }
             _ => {}
         }
     }

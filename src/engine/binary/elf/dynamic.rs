@@ -67,6 +67,42 @@ impl<'a> StringTable<'a> {
     }
 }
 
+/// Many names of one string table, which together may not be much longer than it.
+///
+/// In a garbled file of a mebibyte sixty thousand entries may all lead to one long string, and ask for gibibytes.
+pub(super) struct Names<'s, 'a> {
+    strings: &'s StringTable<'a>,
+    left: u64,
+}
+
+impl<'a> StringTable<'a> {
+    /// A reader of many names.
+    pub(super) fn names(&self) -> Names<'_, 'a> {
+        // Names share their endings, and version names are shared by libraries: hence room beyond the table's length.
+        let size = self.range.map_or(0, |range| range.1.min(self.source.size()));
+        Names { strings: self, left: size.saturating_mul(4).saturating_add(1 << 20) }
+    }
+}
+
+impl Names<'_, '_> {
+    /// The string at `index`.
+    ///
+    /// # Errors
+    /// As [`StringTable::get`], and when the names read so far are far longer than their table.
+    pub(super) fn get(&mut self, index: u64) -> Result<Name> {
+        let name = self.strings.get(index)?;
+        self.left = self.left.checked_sub(name.as_bytes().len() as u64).ok_or_else(|| {
+            let (offset, size) = self.strings.range.unwrap_or_default();
+            Error::malformed(
+                self.strings.source.path(),
+                offset,
+                format!("names of {size} bytes or so in all, found far more"),
+            )
+        })?;
+        Ok(name)
+    }
+}
+
 /// The file offset of `address`, and how many bytes of its segment follow.
 fn place(source: &dyn ReadAt, tables: &Tables, address: u64, tag: &str) -> Result<(u64, u64)> {
     tables.file_offset(address).ok_or_else(|| {
@@ -96,6 +132,7 @@ fn word(bytes: &[u8], at: usize, is_big: bool) -> u32 {
 /// # Errors
 /// [`Error::Malformed`] when a record lies outside of the file.
 pub fn version_needs(source: &dyn ReadAt, tables: &Tables, strings: &StringTable<'_>) -> Result<Vec<VersionNeed>> {
+    let mut strings = strings.names();
     let Some(address) = tables.dynamic_value(DT_VERNEED) else { return Ok(Vec::new()) };
     let count = tables.dynamic_value(DT_VERNEEDNUM).unwrap_or(0).min(MOST_RECORDS);
     let (mut at, _) = place(source, tables, address, "DT_VERNEED")?;
@@ -138,6 +175,7 @@ pub fn version_needs(source: &dyn ReadAt, tables: &Tables, strings: &StringTable
 /// # Errors
 /// [`Error::Malformed`] when a record lies outside of the file.
 pub fn version_definitions(source: &dyn ReadAt, tables: &Tables, strings: &StringTable<'_>) -> Result<Vec<Name>> {
+    let mut strings = strings.names();
     let Some(address) = tables.dynamic_value(DT_VERDEF) else { return Ok(Vec::new()) };
     let count = tables.dynamic_value(DT_VERDEFNUM).unwrap_or(0).min(MOST_RECORDS);
     let (mut at, _) = place(source, tables, address, "DT_VERDEF")?;
@@ -156,4 +194,23 @@ pub fn version_definitions(source: &dyn ReadAt, tables: &Tables, strings: &Strin
         }
     }
     Ok(definitions)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::file::MemoryBytes;
+
+    #[test]
+    fn many_names_that_lead_to_one_long_string_come_to_an_end() {
+        let mut bytes = vec![b'x'; 60_000];
+        bytes.push(0);
+        let size = bytes.len() as u64;
+        let source = MemoryBytes::new("memory".into(), bytes);
+        let strings = StringTable { source: &source, range: Some((0, size)) };
+        let mut names = strings.names();
+        let read = (0..1000).take_while(|_| names.get(0).is_ok()).count();
+        assert_eq!(read, 21, "four tables and a mebibyte");
+        assert!(strings.get(0).is_ok(), "a single name has no such bound");
+    }
 }

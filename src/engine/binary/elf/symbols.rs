@@ -1,7 +1,9 @@
 //! Looking symbols up in `.dynsym` without walking what need not be walked.
 //!
-//! Defined symbols are found through the hash tables (gABI "Hash Table", GNU hash), undefined ones stand before them; so a
-//! library with a million exports costs a few reads.
+//! Defined symbols are found through the hash tables (gABI "Hash Table", GNU hash), so a library with a million exports
+//! costs a few reads. Undefined ones may stand anywhere in the table; it is walked in chunks, and only they are kept.
+
+mod hash;
 
 use super::Details;
 use super::dynamic::StringTable;
@@ -13,11 +15,14 @@ use goblin::elf::section_header::SHN_UNDEF;
 use goblin::elf::sym::{STB_WEAK, Sym};
 use memchr::memmem;
 use scroll::Pread;
+use std::collections::BTreeSet;
 
 /// Bytes of a table that are read at once.
 const CHUNK: u64 = 1 << 20;
-/// A hash chain longer than this is taken as damage.
-const LONGEST_CHAIN: u64 = 1 << 24;
+/// A name longer than this is none that a prefix is sought for: the search would grow with the square of a garbled table.
+const LONGEST_SOUGHT: u64 = 4096;
+/// More places with a sought prefix than this are taken as damage.
+const MOST_SOUGHT: usize = 65_536;
 
 /// An undefined symbol.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,15 +86,17 @@ impl<'a> Symbols<'a> {
 
     /// The undefined symbols, in the table's order.
     ///
+    /// In libraries they stand before the hashed ones, but GNU ld also hashes some of a program's.
+    ///
     /// # Errors
     /// [`Error::Malformed`] when a symbol or its name lies outside of the file.
     pub fn undefined(&self) -> Result<Vec<UndefinedSymbol>> {
         let mut found = Vec::new();
-        let end = self.undefined_end()?;
-        self.walk(1, end, &mut |index, symbol| {
+        let mut names = self.strings.names();
+        self.walk(1, self.count()?, &mut |index, symbol| {
             if symbol.st_shndx == SHN_UNDEF as usize && symbol.st_name != 0 {
                 found.push(UndefinedSymbol {
-                    name: self.strings.get(symbol.st_name as u64)?,
+                    name: names.get(symbol.st_name as u64)?,
                     weak: symbol.st_bind() == STB_WEAK,
                     version: self.version_of(index)?,
                 });
@@ -108,7 +115,7 @@ impl<'a> Symbols<'a> {
             Hash::Gnu { offset, buckets, first, bloom, shift } => {
                 self.gnu_lookup(name, offset, [buckets, first, bloom, shift])
             }
-            Hash::SysV { offset, buckets, .. } => self.sysv_lookup(name, offset, buckets),
+            Hash::SysV { offset, buckets, symbols } => self.sysv_lookup(name, offset, buckets, symbols),
             Hash::None => {
                 let (mut found, end) = (false, self.count_by_sections());
                 self.walk(1, end, &mut |_, symbol| {
@@ -127,24 +134,28 @@ impl<'a> Symbols<'a> {
     pub fn exported_with_prefixes(&self, prefixes: &[&[u8]]) -> Result<Vec<Name>> {
         let Some((offset, size)) = self.strings.range else { return Ok(Vec::new()) };
         let overlap = prefixes.iter().map(|prefix| prefix.len() as u64).max().unwrap_or(0);
-        let mut candidates = std::collections::BTreeSet::new();
-        let mut at = 0;
+        let mut exported = BTreeSet::new();
+        let (mut at, mut tried) = (0, 0);
         while at < size {
             let chunk = self.source.bytes(offset + at, (size - at).min(CHUNK + overlap))?;
-            for prefix in prefixes {
-                for place in memmem::find_iter(&chunk, prefix) {
-                    candidates.insert(self.strings.get(at + place as u64)?);
+            for place in prefixes.iter().flat_map(|prefix| memmem::find_iter(&chunk, prefix)) {
+                tried += 1;
+                if tried > MOST_SOUGHT {
+                    let expected = format!("at most {MOST_SOUGHT} names with a sought prefix");
+                    return Err(Error::malformed(self.source.path(), offset + at, expected));
+                }
+                let start = at + place as u64;
+                let head = self.source.bytes(offset + start, (size - start).min(LONGEST_SOUGHT))?;
+                let name = memchr::memchr(0, &head).and_then(|length| head.get(..length));
+                if let Some(name) = name.filter(|name| !exported.contains(*name))
+                    && self.is_defined(name)?
+                {
+                    exported.insert(name.to_vec());
                 }
             }
             at += CHUNK;
         }
-        let mut exported = Vec::new();
-        for name in candidates {
-            if self.is_defined(name.as_bytes())? {
-                exported.push(name);
-            }
-        }
-        Ok(exported)
+        Ok(exported.into_iter().map(Name::new).collect())
     }
 
     fn word(&self, offset: u64) -> Result<u32> {
@@ -203,41 +214,6 @@ impl<'a> Symbols<'a> {
         Ok((version > 1).then_some(version))
     }
 
-    /// The end of the part of the table in which undefined symbols stand.
-    fn undefined_end(&self) -> Result<u64> {
-        match self.hash {
-            // Without exports the linker leaves one empty bucket, and `first` may be anything: 1 in GNU ld, 0 elsewhere.
-            Hash::Gnu { offset, buckets, first, bloom, .. } => {
-                if self.has_hashed_symbols(offset, buckets, bloom)? {
-                    Ok(u64::from(first))
-                } else {
-                    Ok(self.count_by_sections())
-                }
-            }
-            Hash::SysV { symbols, .. } => Ok(u64::from(symbols)),
-            Hash::None => Ok(self.count_by_sections()),
-        }
-    }
-
-    fn has_hashed_symbols(&self, offset: u64, buckets: u32, bloom: u32) -> Result<bool> {
-        let first_bucket = self.first_bucket(offset, bloom);
-        let mut at = 0;
-        let total = u64::from(buckets) * 4;
-        while at < total {
-            let chunk = self.source.bytes(first_bucket + at, (total - at).min(CHUNK))?;
-            if chunk.iter().any(|byte| *byte != 0) {
-                return Ok(true);
-            }
-            at += CHUNK;
-        }
-        Ok(false)
-    }
-
-    fn first_bucket(&self, offset: u64, bloom: u32) -> u64 {
-        let width = if self.details.tables.is_64 { 8 } else { 4 };
-        offset.saturating_add(16 + u64::from(bloom) * width)
-    }
-
     /// The number of symbols where no hash table tells: by the section header, else up to the string table.
     fn count_by_sections(&self) -> u64 {
         let size = self.symbol_size();
@@ -253,72 +229,6 @@ impl<'a> Symbols<'a> {
             (None, Some(table), Some((strings, _))) => strings.saturating_sub(table) / size,
             _ => 0,
         }
-    }
-
-    fn gnu_lookup(&self, name: &[u8], offset: u64, [buckets, first, bloom, shift]: [u32; 4]) -> Result<bool> {
-        if buckets == 0 || bloom == 0 {
-            return Ok(false);
-        }
-        let hash = name.iter().fold(5381_u32, |hash, byte| hash.wrapping_mul(33).wrapping_add(u32::from(*byte)));
-        let bits = u32::from(self.details.tables.header.e_ident[goblin::elf::header::EI_CLASS]) * 32;
-        if !self.bloom_admits(hash, offset, bits, bloom, shift)? {
-            return Ok(false);
-        }
-        let first_bucket = self.first_bucket(offset, bloom);
-        let mut index = self.word(first_bucket + u64::from(hash % buckets) * 4)?;
-        if index < first {
-            return Ok(false);
-        }
-        let chains = first_bucket.saturating_add(u64::from(buckets) * 4);
-        for _ in 0..LONGEST_CHAIN {
-            let entry = self.word(chains.saturating_add(u64::from(index - first) * 4))?;
-            if entry | 1 == hash | 1 && self.named(&self.symbol(u64::from(index))?, name)? {
-                return Ok(true);
-            }
-            if entry & 1 == 1 {
-                return Ok(false);
-            }
-            let Some(next) = index.checked_add(1) else { return Ok(false) };
-            index = next;
-        }
-        Ok(false)
-    }
-
-    fn bloom_admits(&self, hash: u32, offset: u64, bits: u32, bloom: u32, shift: u32) -> Result<bool> {
-        let bits = if bits == 64 { 64 } else { 32 };
-        let place = offset + 16 + u64::from((hash / bits) % bloom) * u64::from(bits / 8);
-        let word = if bits == 64 {
-            let (one, two) = (u64::from(self.word(place)?), u64::from(self.word(place + 4)?));
-            if self.details.tables.is_big { one << 32 | two } else { two << 32 | one }
-        } else {
-            u64::from(self.word(place)?)
-        };
-        let mask = 1_u64 << (hash % bits) | 1_u64 << (hash.checked_shr(shift).unwrap_or(0) % bits);
-        Ok(word & mask == mask)
-    }
-
-    fn sysv_lookup(&self, name: &[u8], offset: u64, buckets: u32) -> Result<bool> {
-        if buckets == 0 {
-            return Ok(false);
-        }
-        let hash = name.iter().fold(0_u32, |hash, byte| {
-            let hash = (hash << 4).wrapping_add(u32::from(*byte));
-            let high = hash & 0xf000_0000;
-            (hash ^ (high >> 24)) & !high
-        });
-        let mut index = self.word(offset + 8 + u64::from(hash % buckets) * 4)?;
-        let chains = offset + 8 + u64::from(buckets) * 4;
-        for _ in 0..LONGEST_CHAIN {
-            if index == 0 {
-                return Ok(false);
-            }
-            let symbol = self.symbol(u64::from(index))?;
-            if symbol.st_shndx != SHN_UNDEF as usize && self.named(&symbol, name)? {
-                return Ok(true);
-            }
-            index = self.word(chains.saturating_add(u64::from(index) * 4))?;
-        }
-        Ok(false)
     }
 }
 
@@ -346,6 +256,27 @@ mod tests {
             .unwrap();
         assert!(status.success());
         output
+    }
+
+    #[test]
+    fn undefined_symbols_that_a_program_hashes_are_found() {
+        let directory = tempfile::tempdir().unwrap();
+        let (source, output) = (directory.path().join("a.c"), directory.path().join("a"));
+        // In a program at a fixed address GNU ld hashes the functions whose address is taken, defined or not.
+        let text = "int puts(const char*); int atoi(const char*); int other(void) { return 1; }
+            int main(int count, char **all) { int (*hold)(const char*) = count > 1 ? puts : atoi; return hold(all[0]); }";
+        std::fs::write(&source, text).unwrap();
+        let flags = ["-O1", "-fno-pie", "-no-pie", "-rdynamic", "-Wl,--hash-style=gnu", "-o"];
+        assert!(Command::new("cc").args(flags).args([&output, &source]).status().unwrap().success());
+        let source = Windows::open(&output).unwrap();
+        let binary = binary::read(&source).unwrap();
+        let symbols = Symbols::open(&source, binary.slices[0].elf.as_ref().unwrap()).unwrap();
+        let undefined = symbols.undefined().unwrap();
+        for name in ["puts", "atoi"] {
+            assert!(undefined.iter().any(|symbol| symbol.name == Name::from(name)), "{name}");
+            assert!(!symbols.is_defined(name.as_bytes()).unwrap(), "{name}");
+        }
+        assert!(symbols.is_defined(b"other").unwrap());
     }
 
     #[test]

@@ -23,6 +23,7 @@ const MOST_TEXT: u64 = 1 << 20;
 pub fn read(source: &dyn ReadAt) -> Result<Slice> {
     let tables = Tables::read(source)?;
     let strings = StringTable::of(source, &tables)?;
+    let mut names = strings.names();
     let mut slice = Slice {
         offset: 0,
         size: source.size(),
@@ -37,12 +38,12 @@ pub fn read(source: &dyn ReadAt) -> Result<Slice> {
     for entry in &tables.dynamic {
         match entry.d_tag {
             DT_NEEDED => {
-                let name = strings.get(entry.d_val)?;
+                let name = names.get(entry.d_val)?;
                 slice.needed.push(Needed { name, binding: NeededBinding::Required });
             }
-            DT_SONAME => slice.soname = Some(strings.get(entry.d_val)?),
-            DT_RPATH => slice.run_paths.push(RunPath { tag: RunPathTag::Rpath, text: strings.get(entry.d_val)? }),
-            DT_RUNPATH => slice.run_paths.push(RunPath { tag: RunPathTag::Runpath, text: strings.get(entry.d_val)? }),
+            DT_SONAME => slice.soname = Some(names.get(entry.d_val)?),
+            DT_RPATH => slice.run_paths.push(RunPath { tag: RunPathTag::Rpath, text: names.get(entry.d_val)? }),
+            DT_RUNPATH => slice.run_paths.push(RunPath { tag: RunPathTag::Runpath, text: names.get(entry.d_val)? }),
             _ => {}
         }
     }
