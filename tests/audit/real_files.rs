@@ -34,6 +34,7 @@ pub fn artifact(path: &Path, kind: ArtifactKind) -> Artifact {
 
 pub fn options() -> AuditOptions {
     AuditOptions {
+        questions: wheelwright::engine::audit::Questions::default(),
         compatibility: None,
         exclude: Vec::new(),
         lenses: Lenses::Both,

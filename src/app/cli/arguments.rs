@@ -176,6 +176,18 @@ pub struct Audit {
     /// Use the loader's lens alone: faster, but external libraries are not looked at.
     #[arg(long)]
     pub loader_only: bool,
+    /// Find out which library binds each undefined symbol.
+    #[arg(long)]
+    pub symbols: bool,
+    /// Look for instructions that the architecture's baseline does not have.
+    #[arg(long)]
+    pub instructions: bool,
+    /// Name the package that owns each library, not of the external ones only.
+    #[arg(long)]
+    pub owners: bool,
+    /// Say what it would take to bear this platform tag.
+    #[arg(long, value_name = "TAG")]
+    pub reach: Option<String>,
 }
 
 /// `tree`.

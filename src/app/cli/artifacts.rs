@@ -4,7 +4,7 @@ use super::arguments::{Common, ModeName, PatcherName};
 use super::environment;
 use super::output::Output;
 use crate::engine::Context;
-use crate::engine::audit::{AuditOptions, Lenses, Tag};
+use crate::engine::audit::{AuditOptions, Lenses, Questions, Tag};
 use crate::engine::deps::{LoaderInputs, host_libc};
 use crate::engine::project::{DiscoverOptions, Project, discover, sandboxed};
 use crate::engine::repair::{Builtin, Editor, Mode, Patchelf, RepairOptions};
@@ -32,12 +32,27 @@ pub fn find(paths: &[PathBuf], common: &Common, context: &Context) -> Result<Pro
     Ok(discover(paths, &options, context)?)
 }
 
+/// Through which lenses an audit looks, and what it looks into besides.
+#[derive(Debug, Clone, Default)]
+pub struct Look {
+    /// The lenses.
+    pub lenses: Lenses,
+    /// What takes its time and was asked for.
+    pub questions: Questions,
+}
+
+impl From<Lenses> for Look {
+    fn from(lenses: Lenses) -> Self {
+        Self { lenses, questions: Questions::default() }
+    }
+}
+
 /// Begins a session on `project`.
 ///
 /// # Errors
 /// When an option's value is wrong or staging can't be looked at.
-pub fn session(project: Project, common: &Common, lenses: Lenses) -> Result<Session> {
-    Ok(Session::open(project, options(common, lenses)?)?)
+pub fn session(project: Project, common: &Common, look: impl Into<Look>) -> Result<Session> {
+    Ok(Session::open(project, options(common, look.into())?)?)
 }
 
 /// A session on what the user named, and the directory of copies that it works on with `--sandbox`.
@@ -63,7 +78,7 @@ pub fn keep(sandbox: Option<TempDir>, output: &mut Output) {
 pub fn open(
     paths: &[PathBuf],
     common: &Common,
-    lenses: Lenses,
+    look: impl Into<Look>,
     context: &Context,
     output: &mut Output,
 ) -> Result<Opened> {
@@ -81,7 +96,7 @@ pub fn open(
         output.note(format_args!("working on copies in {}", scratch.path().display()));
         sandbox = Some(scratch);
     }
-    Ok(Opened { session: session(project, common, lenses)?, sandbox })
+    Ok(Opened { session: session(project, common, look)?, sandbox })
 }
 
 /// Whether one of the session's artifacts could not be read.
@@ -91,7 +106,7 @@ pub fn any_unreadable(session: &Session) -> bool {
     ids.filter_map(|id| session.report(id)).any(|report| report.error.is_some())
 }
 
-fn options(common: &Common, lenses: Lenses) -> Result<SessionOptions> {
+fn options(common: &Common, look: Look) -> Result<SessionOptions> {
     let directory = environment::current_directory()?;
     let mut loader = LoaderInputs::new(directory.clone());
     loader.ld_library_path = std::env::var_os("LD_LIBRARY_PATH");
@@ -100,7 +115,8 @@ fn options(common: &Common, lenses: Lenses) -> Result<SessionOptions> {
     let audit = AuditOptions {
         compatibility: common.compatibility.as_deref().map(Tag::parse).transpose()?,
         exclude: common.exclude.clone(),
-        lenses,
+        lenses: look.lenses,
+        questions: look.questions,
         hash: common.hash,
         ..AuditOptions::new(loader)
     };

@@ -1,9 +1,10 @@
 //! `wheelwright audit`: what is known of each artifact, in words or as the document.
 
 use super::arguments::{Audit, Common};
+use super::artifacts::Look;
 use super::output::{Output, Tone};
 use super::{FINDINGS, OK, TROUBLE, artifacts, environment};
-use crate::engine::audit::Lenses;
+use crate::engine::audit::{Lenses, Questions, Tag};
 use crate::engine::report::audit::{ArtifactReport, AuditDocument, Finding, NodeRole, Severity};
 use crate::engine::report::words::{self, counted};
 use color_eyre::Result;
@@ -20,7 +21,13 @@ const EVIDENCE: usize = 3;
 pub fn audit(arguments: &Audit, common: &Common, output: &mut Output) -> Result<u8> {
     let context = environment::interruptible()?;
     let lenses = if arguments.loader_only { Lenses::LoaderOnly } else { Lenses::Both };
-    let mut opened = artifacts::open(&arguments.paths, common, lenses, &context, output)?;
+    let questions = Questions {
+        symbols: arguments.symbols,
+        instructions: arguments.instructions,
+        owners: arguments.owners,
+        reach: arguments.reach.as_deref().map(Tag::parse).transpose()?,
+    };
+    let mut opened = artifacts::open(&arguments.paths, common, Look { lenses, questions }, &context, output)?;
     let document = opened.session.audit_document(artifacts::host(), &context)?;
     if arguments.json {
         output.json(&document)?;

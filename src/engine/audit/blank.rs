@@ -73,6 +73,8 @@ fn one_slice(slice: &Slice, artifact: &Artifact, build_directories: &[PathBuf]) 
         rpath: super::search_path::report(slice, &artifact.loaded_as, build_directories),
         tree: None,
         hardening: slice.elf.as_ref().map(elf::hardening),
+        symbols: None,
+        instructions: None,
     }
 }
 

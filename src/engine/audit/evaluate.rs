@@ -137,6 +137,7 @@ impl Evaluation {
             symbol_tag: self.symbol_tag.clone().unwrap_or_else(|| "linux".to_string()),
             requested: self.requested.as_ref().map(|tag| tag.name().to_string()),
             reasons,
+            reach: None,
         }
     }
 

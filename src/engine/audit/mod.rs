@@ -44,6 +44,19 @@ pub enum Lenses {
     LoaderOnly,
 }
 
+/// What is looked into only where it is asked for, because it takes its time.
+#[derive(Debug, Clone, Default)]
+pub struct Questions {
+    /// Which library binds each undefined symbol.
+    pub symbols: bool,
+    /// Which instructions the architecture's baseline does not have.
+    pub instructions: bool,
+    /// Which package owns each library of the trees.
+    pub owners: bool,
+    /// What it would take to bear this tag.
+    pub reach: Option<Tag>,
+}
+
 /// What an audit is told.
 #[derive(Debug, Clone)]
 pub struct AuditOptions {
@@ -53,6 +66,8 @@ pub struct AuditOptions {
     pub exclude: Vec<String>,
     /// Which lenses look.
     pub lenses: Lenses,
+    /// What is to be looked into besides.
+    pub questions: Questions,
     /// Whether the artifact is hashed. External libraries always are: their names need it.
     pub hash: bool,
     /// What a loader would take from its process. Linked paths are the artifact's own, whatever stands here.
@@ -71,6 +86,7 @@ impl AuditOptions {
             compatibility: None,
             exclude: Vec::new(),
             lenses: Lenses::Both,
+            questions: Questions::default(),
             hash: false,
             loader,
             ld_paths: Vec::new(),

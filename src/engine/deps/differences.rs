@@ -257,6 +257,7 @@ mod tests {
             candidates: Vec::new(),
             versions_missing: Vec::new(),
             binding: NeededBinding::Required,
+            note: None,
             gave_up: None,
         };
         let graph = Graph { nodes: vec![node(NodeKind::Root, "root", Some("/r/root")), answer], edges: vec![edge] };

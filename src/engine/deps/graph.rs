@@ -68,6 +68,8 @@ pub struct Edge {
     pub versions_missing: Vec<String>,
     /// How much the requester insists on it.
     pub binding: NeededBinding,
+    /// What there is to say about the answer: "works only by load order: ...".
+    pub note: Option<String>,
     /// What the loader says, when a file on the way made it give up the search.
     pub gave_up: Option<String>,
 }
@@ -110,6 +112,8 @@ impl Graph {
             candidates: edge.candidates.clone(),
             versions_missing: edge.versions_missing.clone(),
             weak: matches!(edge.binding, NeededBinding::Weak | NeededBinding::Delayed),
+            note: edge.note.clone(),
+            gave_up: edge.gave_up.clone(),
         });
         Tree { nodes: nodes.collect(), edges: edges.collect() }
     }

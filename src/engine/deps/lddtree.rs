@@ -153,6 +153,8 @@ impl CrateTree {
                     candidates: Vec::new(),
                     versions_missing: Vec::new(),
                     weak: false,
+                    note: None,
+                    gave_up: None,
                 });
             }
         }

@@ -186,6 +186,7 @@ impl Load<'_> {
             candidates: outcome.candidates,
             versions_missing,
             binding: asked.binding,
+            note: None,
             gave_up: outcome.gave_up,
         }
     }

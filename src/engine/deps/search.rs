@@ -4,7 +4,7 @@ use super::candidate::{Judge, Verdict, judge};
 use super::objects::{Object, Objects};
 use super::tokens::as_path;
 use crate::engine::binary::{Arch, Binary, Name};
-use crate::engine::report::audit::{Candidate, FoundBy, SearchRule};
+use crate::engine::report::audit::{Candidate, FoundBy, Rejection, SearchRule};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -100,18 +100,20 @@ pub(super) fn search(objects: &Objects, request: Request<'_>, places: &[Place]) 
                     outcome.found = Some(Found { path, object, binary, slice, by });
                     return outcome;
                 }
-                Verdict::PassedOver(rejected) => {
-                    outcome.candidates.push(Candidate { path, rule: place.rule, entry: place.entry.clone(), rejected });
-                }
+                Verdict::PassedOver(rejected) => outcome.candidates.push(refused(place, path, hwcaps, rejected)),
                 Verdict::Ends(rejected, message) => {
                     outcome.gave_up = Some(format!("{}: {message}", path.display()));
-                    outcome.candidates.push(Candidate { path, rule: place.rule, entry: place.entry.clone(), rejected });
+                    outcome.candidates.push(refused(place, path, hwcaps, rejected));
                     return outcome;
                 }
             }
         }
     }
     outcome
+}
+
+fn refused(place: &Place, path: PathBuf, hwcaps: Option<String>, rejected: Rejection) -> Candidate {
+    Candidate { path, rule: place.rule, entry: place.entry.clone(), owner: place.owner.clone(), hwcaps, rejected }
 }
 
 /// The files of one place, in the order in which they are tried, each with its glibc-hwcaps subdirectory.

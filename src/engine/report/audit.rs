@@ -1,5 +1,6 @@
 //! `wheelwright/audit/1`: everything that was found out about each artifact.
 
+pub use super::reach::*;
 pub use super::slice::*;
 pub use super::staging::*;
 use crate::engine::binary::Format;
@@ -174,6 +175,8 @@ pub struct PolicyReport {
     pub requested: Option<String>,
     /// For every tag whether it holds and, if not, each thing that rules it out.
     pub reasons: Vec<PolicyReason>,
+    /// What it would take to bear another tag; null when that was not asked for.
+    pub reach: Option<ReachReport>,
 }
 
 /// A tag's verdict, or one thing that rules it out.

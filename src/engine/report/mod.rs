@@ -5,12 +5,15 @@
 
 pub mod audit;
 pub mod diff;
+pub mod instructions;
 mod lossy;
 pub mod plan;
+pub mod reach;
 pub mod run;
 mod schemas;
 mod slice;
 mod staging;
+pub mod symbols;
 pub mod tree;
 pub mod words;
 

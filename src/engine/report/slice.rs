@@ -1,5 +1,7 @@
 //! Of `wheelwright/audit/1`: one architecture's part of an artifact, its dependency tree and its hardening.
 
+pub use super::instructions::*;
+pub use super::symbols::*;
 use crate::engine::binary::RunPathTag;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -25,6 +27,10 @@ pub struct SliceReport {
     pub tree: Option<Tree>,
     /// Its hardening; null where the format has no such thing.
     pub hardening: Option<Hardening>,
+    /// Who binds the undefined symbols of every loaded object; null when that was not asked for.
+    pub symbols: Option<SymbolsReport>,
+    /// The instructions beyond the baseline; null when they were not looked for.
+    pub instructions: Option<InstructionsReport>,
 }
 
 /// A search path.
@@ -130,6 +136,10 @@ pub struct TreeEdge {
     pub versions_missing: Vec<String>,
     /// Whether the loader goes on without it.
     pub weak: bool,
+    /// What there is to say about the answer: "works only by load order: ...".
+    pub note: Option<String>,
+    /// What the loader says, when a file on the way made it give up the search.
+    pub gave_up: Option<String>,
 }
 
 /// The search rule by which a library was found.
@@ -195,6 +205,10 @@ pub struct Candidate {
     pub rule: SearchRule,
     /// The list entry as it stands in the file or variable.
     pub entry: Option<String>,
+    /// Whose entry: the name of the object whose RPATH or RUNPATH it is.
+    pub owner: Option<String>,
+    /// The subdirectory for hardware capabilities that was tried, if one was.
+    pub hwcaps: Option<String>,
     /// Why it was refused.
     pub rejected: Rejection,
 }

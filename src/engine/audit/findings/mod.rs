@@ -100,6 +100,8 @@ mod tests {
             rpath: RpathReport::default(),
             tree: Some(Tree { nodes: vec![node(0, "libit's.so", NodeRole::Root)], edges: Vec::new() }),
             hardening: None,
+            symbols: None,
+            instructions: None,
         }];
         Audit { report, binary: None, externals: None, run_path: None }
     }
@@ -118,6 +120,8 @@ mod tests {
             path: PathBuf::from("/opt/lib").join(name),
             rule: SearchRule::Runpath,
             entry: Some("/opt/lib".into()),
+            owner: None,
+            hwcaps: None,
             rejected: Rejection::Missing,
         };
         tree.edges.push(TreeEdge {
@@ -128,6 +132,8 @@ mod tests {
             candidates: vec![candidate],
             versions_missing: Vec::new(),
             weak: false,
+            note: None,
+            gave_up: None,
         });
     }
 
@@ -266,6 +272,7 @@ mod tests {
             symbol_tag: "linux".into(),
             requested: requested.map(str::to_string),
             reasons: reasons.clone().collect(),
+            reach: None,
         };
         for (tag, requested, expected) in [
             ("linux", None, Some(Severity::Note)),
