@@ -13,12 +13,14 @@ pub mod external;
 pub mod findings;
 pub mod pages;
 pub mod policy;
+mod questions;
 mod roles;
 pub mod search_path;
 pub mod tag;
 pub mod verdict;
 
 pub use external::{External, grafted_name};
+pub use questions::{Question, Questions, answer};
 pub use tag::{Tag, UnknownTag};
 
 use crate::engine::binary::{self, Binary, Format, ObjectKind, RunPath};
@@ -42,19 +44,6 @@ pub enum Lenses {
     Both,
     /// The loader's: quick on any size, but without external libraries.
     LoaderOnly,
-}
-
-/// What is looked into only where it is asked for, because it takes its time.
-#[derive(Debug, Clone, Default)]
-pub struct Questions {
-    /// Which library binds each undefined symbol.
-    pub symbols: bool,
-    /// Which instructions the architecture's baseline does not have.
-    pub instructions: bool,
-    /// Which package owns each library of the trees.
-    pub owners: bool,
-    /// What it would take to bear this tag.
-    pub reach: Option<Tag>,
 }
 
 /// What an audit is told.

@@ -46,6 +46,20 @@ pub fn counted(count: usize, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })
 }
 
+/// A rule of a policy's reasons in words.
+#[must_use]
+pub fn policy_rule(rule: &str) -> &str {
+    match rule {
+        "symbol_version" => "a symbol version is newer than the tag allows",
+        "blacklist" => "a symbol on the tag's black list is used",
+        "library" => "the library is not on the tag's list",
+        "libpython" => "libpython is linked",
+        "architecture" => "the tag is not for this architecture",
+        "external_symbol_version" => "an external library demands a symbol version newer than the tag allows",
+        other => other,
+    }
+}
+
 /// What an artifact is to its project.
 #[must_use]
 pub const fn kind(kind: ArtifactKind) -> &'static str {
