@@ -106,22 +106,29 @@ pub fn any_unreadable(session: &Session) -> bool {
     ids.filter_map(|id| session.report(id)).any(|report| report.error.is_some())
 }
 
-fn options(common: &Common, look: Look) -> Result<SessionOptions> {
+/// What an audit is told by the command line and the environment.
+///
+/// # Errors
+/// When an option's value is wrong.
+pub fn audit_options(common: &Common, look: Look) -> Result<AuditOptions> {
     let directory = environment::current_directory()?;
     let mut loader = LoaderInputs::new(directory.clone());
     loader.ld_library_path = std::env::var_os("LD_LIBRARY_PATH");
     loader.ld_preload = std::env::var_os("LD_PRELOAD");
     loader.extra_paths = common.ld_path.iter().map(|path| directory.join(path)).collect();
-    let audit = AuditOptions {
+    Ok(AuditOptions {
         compatibility: common.compatibility.as_deref().map(Tag::parse).transpose()?,
         exclude: common.exclude.clone(),
         lenses: look.lenses,
         questions: look.questions,
         hash: common.hash,
         ..AuditOptions::new(loader)
-    };
+    })
+}
+
+fn options(common: &Common, look: Look) -> Result<SessionOptions> {
     Ok(SessionOptions {
-        audit,
+        audit: audit_options(common, look)?,
         repair: RepairOptions {
             mode: match common.mode {
                 ModeName::Repair => Mode::Repair,

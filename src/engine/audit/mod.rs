@@ -17,11 +17,13 @@ mod questions;
 mod roles;
 pub mod search_path;
 pub mod tag;
+mod trees;
 pub mod verdict;
 
 pub use external::{External, grafted_name};
 pub use questions::{Question, Questions, answer};
 pub use tag::{Tag, UnknownTag};
+pub use trees::loader_tree;
 
 use crate::engine::binary::{self, Binary, Format, ObjectKind, RunPath};
 use crate::engine::deps::{CrateTree, Graph, Libc, Loader, LoaderInputs, Placed, crate_tree, differences, guess_libc};
@@ -82,6 +84,14 @@ impl AuditOptions {
             expected_entry_point: None,
         }
     }
+
+    /// What the loader's lens is told for `artifact`.
+    fn inputs_for(&self, artifact: &Artifact) -> LoaderInputs {
+        let mut inputs = self.loader.clone();
+        inputs.linked_paths.clone_from(&artifact.linked_paths.paths);
+        inputs.extra_paths.extend(self.ld_paths.iter().cloned());
+        inputs
+    }
 }
 
 /// What an audit found.
@@ -125,9 +135,7 @@ fn look(found: &mut Audit, artifact: &Artifact, clean: &Path, options: &AuditOpt
     found.report.slices = blank::slices(&binary, artifact);
     found.run_path = binary.slices.first().and_then(search_path::heeded).cloned();
     let placed = Placed { read_from: clean, loaded_as: &artifact.loaded_as };
-    let mut inputs = options.loader.clone();
-    inputs.linked_paths.clone_from(&artifact.linked_paths.paths);
-    inputs.extra_paths.extend(options.ld_paths.iter().cloned());
+    let inputs = options.inputs_for(artifact);
     let job = Job { artifact, binary: &binary, source: &windows, placed, inputs, options, context };
     let result = job.run(found);
     found.binary = Some(binary);
@@ -187,17 +195,8 @@ impl Job<'_> {
     }
 
     fn evaluate(&self) -> Result<Option<Evaluation>> {
-        let Some(slice) = self.binary.slices.first().filter(|_| self.binary.format == Format::Elf) else {
-            return Ok(None);
-        };
-        let demands = Demands::of(slice, self.source, self.artifact.path.clone())?;
-        let family = match self.inputs.libc.unwrap_or_else(|| guess_libc(self.binary)) {
-            Libc::Glibc => Family::Manylinux,
-            Libc::Musl => Family::Musllinux,
-        };
-        let is_program = self.artifact.kind == ArtifactKind::Bin || slice.kind == ObjectKind::Executable;
-        let role = if is_program { Role::Program } else { Role::Library };
-        Ok(Some(Evaluation::new(&demands, family, role, self.options.compatibility.as_ref())))
+        let libc = self.inputs.libc.unwrap_or_else(|| guess_libc(self.binary));
+        evaluate_elf(self.artifact, self.binary, self.source, libc, self.options.compatibility.as_ref())
     }
 
     fn externals(
@@ -246,6 +245,25 @@ impl Job<'_> {
         };
         externals.iter().map(one).collect()
     }
+}
+
+/// The verdicts of the policies on an ELF artifact; `None` for another format.
+fn evaluate_elf(
+    artifact: &Artifact,
+    binary: &Binary,
+    source: &dyn ReadAt,
+    libc: Libc,
+    requested: Option<&Tag>,
+) -> Result<Option<Evaluation>> {
+    let Some(slice) = binary.slices.first().filter(|_| binary.format == Format::Elf) else { return Ok(None) };
+    let demands = Demands::of(slice, source, artifact.path.clone())?;
+    let family = match libc {
+        Libc::Glibc => Family::Manylinux,
+        Libc::Musl => Family::Musllinux,
+    };
+    let is_program = artifact.kind == ArtifactKind::Bin || slice.kind == ObjectKind::Executable;
+    let role = if is_program { Role::Program } else { Role::Library };
+    Ok(Some(Evaluation::new(&demands, family, role, requested)))
 }
 
 /// What the external libraries that can be read demand themselves.
