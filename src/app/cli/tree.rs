@@ -4,7 +4,7 @@ use super::arguments::{Common, LensName, Tree as Arguments};
 use super::output::Output;
 use super::{FINDINGS, OK, TROUBLE, artifacts, branches, environment};
 use crate::engine::audit::Lenses;
-use crate::engine::deps::{Placed, crate_tree};
+use crate::engine::deps::{Placed, crate_tree_below};
 use crate::engine::report::audit::{ArtifactReport, NodeRole, Tree};
 use crate::engine::report::tree::TreeDocument;
 use crate::engine::stage::Session;
@@ -38,7 +38,7 @@ pub fn tree(arguments: &Arguments, common: &Common, output: &mut Output) -> Resu
         }
         let tree = match arguments.lens {
             LensName::Loader => artifact.slices.first().and_then(|slice| slice.tree.clone()),
-            LensName::Lddtree => Some(repair_tools_tree(&opened.session, artifact)?),
+            LensName::Lddtree => Some(repair_tools_tree(&opened.session, artifact, common)?),
         };
         let Some(tree) = tree else { continue };
         if status == OK && tree.nodes.iter().any(|node| node.role == NodeRole::Missing) {
@@ -69,10 +69,11 @@ fn lens_name(lens: LensName) -> &'static str {
 }
 
 /// The tree as the lddtree crate finds it.
-fn repair_tools_tree(session: &Session, report: &ArtifactReport) -> Result<Tree> {
+fn repair_tools_tree(session: &Session, report: &ArtifactReport, common: &Common) -> Result<Tree> {
     let artifact = session.project().artifacts.iter().find(|artifact| artifact.path == report.path);
     let linked_paths = artifact.map(|artifact| artifact.linked_paths.paths.clone()).unwrap_or_default();
-    let tree = crate_tree(&Placed::in_place(&report.path), &linked_paths)?;
+    let sysroot = common.sysroot.as_deref().map(environment::absolute);
+    let tree = crate_tree_below(&Placed::in_place(&report.path), &linked_paths, sysroot.as_deref())?;
     let external = |name: &str| {
         let libraries = report.external_libs.iter().flatten();
         libraries.into_iter().any(|library| library.name == name || library.aliases.iter().any(|alias| alias == name))

@@ -5,10 +5,11 @@
 
 use super::candidate::Judge;
 use super::graph::{Edge, Graph, Node, NodeKind};
-use super::inputs::{Libc, LoaderInputs, guess_libc};
+use super::inputs::{Libc, LoaderInputs};
 use super::objects::{Looked, Objects};
 use super::process::Process;
 use super::search::{Found, Outcome, Request, search};
+use super::sysroot::View;
 use super::tokens::as_path;
 use super::{dyld, glibc, musl, versions, windows};
 use crate::engine::binary::{Arch, Format, Name, Needed, NeededBinding};
@@ -28,7 +29,7 @@ pub(super) fn load(
 ) -> Result<Graph> {
     let judge = match root.binary.as_deref() {
         Some(binary) if binary.format != Format::Elf => Judge::Other(binary.format),
-        binary => Judge::Elf(inputs.libc.or(binary.map(guess_libc)).unwrap_or(Libc::Glibc)),
+        binary => Judge::Elf(binary.map_or(Libc::Glibc, |binary| inputs.libc_of(binary))),
     };
     let process = match judge {
         Judge::Elf(libc) => Process::elf(inputs, objects, &arch, libc),
@@ -75,6 +76,7 @@ struct Load<'a> {
 
 impl Load<'_> {
     fn begin(&mut self, root: Node) {
+        let process = &self.process;
         let own_name = root.loaded().and_then(|slice| slice.soname.clone());
         let named = root.loaded().and_then(|slice| slice.interpreter.clone());
         // musl compares a name with those that a search found, and the artifact was not searched for.
@@ -87,7 +89,8 @@ impl Load<'_> {
                 Libc::Musl => PathBuf::from(format!("/lib/ld-musl-{}.so.1", machine.musl)),
             });
             let path = named.map(|name| as_path(name.as_bytes()).to_path_buf()).or(usual);
-            self.interpreter = path.filter(|path| path.is_file());
+            let is_file = |path: &PathBuf| process.root.openable(View::Process, path).is_ok_and(|path| path.is_file());
+            self.interpreter = path.filter(is_file);
         }
         self.graph.nodes.push(root);
     }
@@ -155,7 +158,13 @@ impl Load<'_> {
             Judge::Other(Format::Pe) => windows::places(&self.process, &self.graph.nodes),
             Judge::Other(_) => dyld::places(&self.process, &self.graph.nodes, from, name),
         };
-        let request = Request { name, arch: &self.arch, judge: self.judge, hwcaps: self.process.hwcaps };
+        let request = Request {
+            name,
+            root: &self.process.root,
+            arch: &self.arch,
+            judge: self.judge,
+            hwcaps: self.process.hwcaps,
+        };
         let mut outcome = search(self.objects, request, &places);
         match outcome.found.take() {
             Some(found) => {
@@ -225,11 +234,13 @@ impl Load<'_> {
     }
 
     fn add_interpreter(&mut self, name: Name, path: &Path, requester: Option<usize>) -> usize {
-        let binary = match self.objects.look(path) {
-            Looked::Object(object) => object.binary.clone(),
+        let root = &self.process.root;
+        let binary = match root.openable(View::Process, path).map(|path| self.objects.look(&path)) {
+            Ok(Looked::Object(object)) => object.binary.clone(),
             _ => None,
         };
-        let node = present(NodeKind::Interpreter, name, path.to_path_buf(), requester);
+        let (shown, realpath) = (root.shown_file(View::Process, path), root.real(View::Process, path).ok());
+        let node = present(NodeKind::Interpreter, name, (shown, realpath), requester);
         let id = self.add(Node { binary, ..node });
         if let Some(file) = path.file_name() {
             self.names.entry(file.as_bytes().to_vec()).or_insert(id);
@@ -244,7 +255,7 @@ impl Load<'_> {
             self.names.entry(self.key(name)).or_insert(id);
             return id;
         }
-        let node = present(NodeKind::Library, name.clone(), found.path, Some(from));
+        let node = present(NodeKind::Library, name.clone(), (found.path, found.realpath), Some(from));
         let id = self.add(Node { binary: Some(found.binary), slice: found.slice, ..node });
         self.inodes.insert(found.object.inode, id);
         self.names.entry(self.key(name)).or_insert(id);
@@ -291,10 +302,14 @@ impl Load<'_> {
     }
 }
 
-/// A node of a file that is there.
-pub(super) fn present(kind: NodeKind, name: Name, path: PathBuf, requester: Option<usize>) -> Node {
+/// A node of a file that is there: its path and its real path, both of this machine.
+pub(super) fn present(
+    kind: NodeKind,
+    name: Name,
+    (path, realpath): (PathBuf, Option<PathBuf>),
+    requester: Option<usize>,
+) -> Node {
     let directory = path.parent().unwrap_or(Path::new("/")).to_path_buf();
-    let realpath = std::fs::canonicalize(&path).ok();
     Node { kind, name, path: Some(path), realpath, directory, binary: None, slice: 0, requester }
 }
 
@@ -335,7 +350,7 @@ mod tests {
             elf: None,
         };
         let binary = Arc::new(Binary { format, size: 0, slices: vec![slice] });
-        let root = present(NodeKind::Root, "ext".into(), inputs.current_directory.join("ext"), None);
+        let root = present(NodeKind::Root, "ext".into(), (inputs.current_directory.join("ext"), None), None);
         let root = Node { binary: Some(binary), ..root };
         load(&Objects::default(), root, (arch, (0, 0)), inputs, &Context::new()).unwrap()
     }

@@ -7,6 +7,7 @@ use super::graph::{Graph, Node, NodeKind};
 use super::inputs::{LoaderInputs, Placed};
 use super::load::{load, present};
 use super::objects::Objects;
+use super::sysroot::Root;
 use crate::engine::binary::{Binary, Name, ObjectKind};
 use crate::engine::{Context, Error, Result};
 use std::os::unix::ffi::OsStrExt;
@@ -44,21 +45,25 @@ impl Loader {
             let expected = format!("a slice of number {slice}, found {}", binary.slices.len());
             return Err(Error::malformed(artifact.read_from, 0, expected));
         };
-        let root = root_node(artifact.loaded_as, binary, slice, &inputs.current_directory);
+        let root = root_node(artifact.loaded_as, binary, slice, inputs);
         load(&self.objects, root, (arch, inode), inputs, context)
     }
 }
 
 /// The artifact's node. The kernel starts a program by its real path, so that `$ORIGIN` is the directory of the file and
 /// not of a symbolic link to it; a library keeps the path that it is loaded by.
-fn root_node(loaded_as: &Path, binary: Arc<Binary>, slice: usize, current_directory: &Path) -> Node {
-    let path = current_directory.join(loaded_as);
+fn root_node(loaded_as: &Path, binary: Arc<Binary>, slice: usize, inputs: &LoaderInputs) -> Node {
+    let root = Root::new(inputs.sysroot.as_deref());
+    let path = inputs.current_directory.join(loaded_as);
     let file = path.file_name().unwrap_or(path.as_os_str());
     let name = Name::new(file.as_bytes());
-    let mut node = present(NodeKind::Root, name, path.clone(), None);
+    let real = |path: &Path| {
+        let (view, path) = root.view(path);
+        root.real(view, &path).ok()
+    };
     // The file may be away in staging; its directory says then where it really lies.
-    let from_directory = || Some(std::fs::canonicalize(path.parent()?).ok()?.join(file));
-    node.realpath = node.realpath.or_else(from_directory);
+    let realpath = real(&path).or_else(|| Some(real(path.parent()?)?.join(file)));
+    let mut node = present(NodeKind::Root, name, (path.clone(), realpath), None);
     let is_program = binary.slices.get(slice).is_some_and(|slice| slice.kind == ObjectKind::Executable);
     if let Some(real) = node.realpath.as_ref().and_then(|path| path.parent()).filter(|_| is_program) {
         node.directory = real.to_path_buf();

@@ -2,6 +2,7 @@
 //!
 //! Facts of glibc's `sysdeps/*/dl-cache.h` and `shlib-versions`, of Debian's multiarch tuples and of musl's `ARCH` names.
 
+use super::sysroot::{Root, View};
 use crate::engine::binary::{Arch, Endian};
 use std::path::{Path, PathBuf};
 
@@ -106,18 +107,19 @@ impl Machine {
     }
 
     /// Whether this machine's libraries lie in Debian's multiarch directories.
-    fn is_multiarch(&self) -> bool {
-        Path::new("/lib").join(self.tuple).is_dir() || Path::new("/usr/lib").join(self.tuple).is_dir()
+    fn is_multiarch(&self, root: &Root) -> bool {
+        let directories = [Path::new("/lib").join(self.tuple), Path::new("/usr/lib").join(self.tuple)];
+        directories.iter().any(|directory| root.is_directory(View::Process, directory))
     }
 
     /// What `$LIB` means.
-    pub(super) fn library_token(&self) -> String {
-        if self.is_multiarch() { format!("lib/{}", self.tuple) } else { self.library.to_string() }
+    pub(super) fn library_token(&self, root: &Root) -> String {
+        if self.is_multiarch(root) { format!("lib/{}", self.tuple) } else { self.library.to_string() }
     }
 
     /// glibc's `system_dirs`: Debian's with its multiarch directories in front, else those of a plain build.
-    pub(super) fn default_directories(&self) -> Vec<PathBuf> {
-        if self.is_multiarch() {
+    pub(super) fn default_directories(&self, root: &Root) -> Vec<PathBuf> {
+        if self.is_multiarch(root) {
             let multiarch = [Path::new("/lib").join(self.tuple), Path::new("/usr/lib").join(self.tuple)];
             return multiarch.into_iter().chain([PathBuf::from("/lib"), PathBuf::from("/usr/lib")]).collect();
         }

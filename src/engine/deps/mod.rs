@@ -3,6 +3,7 @@
 
 mod cache;
 mod candidate;
+mod conf;
 mod differences;
 mod dyld;
 mod glibc;
@@ -17,6 +18,7 @@ mod musl;
 mod objects;
 mod process;
 mod search;
+mod sysroot;
 mod tokens;
 mod versions;
 mod windows;
@@ -25,6 +27,6 @@ pub use cache::{CacheEntry, LoaderCache};
 pub use differences::differences;
 pub use graph::{Edge, Graph, Node, NodeKind};
 pub use inputs::{Libc, LoaderInputs, Placed, guess_libc, host_hwcaps, host_libc};
-pub use lddtree::{CrateLibrary, CrateTree, crate_tree};
+pub use lddtree::{CrateLibrary, CrateTree, crate_tree, crate_tree_below};
 pub use loader::{Loader, resolve};
 pub use windows::known_by_name;

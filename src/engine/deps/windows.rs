@@ -5,7 +5,7 @@
 
 use super::graph::{Node, NodeKind};
 use super::process::Process;
-use super::search::{At, Place};
+use super::search::{At, Group, Place};
 use crate::engine::report::audit::SearchRule;
 
 /// DLLs of every supported Windows that native extensions are seen to import.
@@ -132,12 +132,13 @@ pub fn known_by_name(name: &[u8]) -> Option<NodeKind> {
 }
 
 /// Everywhere that a DLL of the process of `nodes` is sought, in order.
-pub(super) fn places(process: &Process<'_>, nodes: &[Node]) -> Vec<Place> {
+pub(super) fn places(process: &Process<'_>, nodes: &[Node]) -> Vec<Group> {
     let own = nodes.first().map(|root| {
-        let at = At::DirectoryIgnoringCase(root.directory.clone());
-        Place::new(SearchRule::DllDir, at)
+        let (view, directory) = process.root.view(&root.directory);
+        Place::new(SearchRule::DllDir, At::DirectoryIgnoringCase(directory)).seen_by(view)
     });
-    own.into_iter().chain(process.added_places(|path| At::DirectoryIgnoringCase(path.to_path_buf()))).collect()
+    let own: Vec<Place> = own.into_iter().collect();
+    vec![own.into(), process.added_places(|path| At::DirectoryIgnoringCase(path.to_path_buf()))]
 }
 
 #[cfg(test)]
