@@ -112,6 +112,7 @@ fn options(common: &Common, look: Look) -> Result<SessionOptions> {
     loader.ld_library_path = std::env::var_os("LD_LIBRARY_PATH");
     loader.ld_preload = std::env::var_os("LD_PRELOAD");
     loader.sysroot = common.sysroot.as_deref().map(sysroot).transpose()?;
+    loader.host = common.host.as_deref().map(environment::program).transpose()?;
     loader.extra_paths = common.ld_path.iter().map(|path| directory.join(path)).collect();
     let audit = AuditOptions {
         compatibility: common.compatibility.as_deref().map(Tag::parse).transpose()?,

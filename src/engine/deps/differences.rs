@@ -83,13 +83,14 @@ fn text_of(node: Option<&Node>) -> String {
 fn doubled_sysroot(crate_tree: &CrateTree, by: &FoundBy) -> Option<String> {
     let sysroot = crate_tree.sysroot.as_deref().filter(|path| *path != Path::new("/"))?;
     let doubled = match by.rule {
-        SearchRule::LdSoConf | SearchRule::LdSoCache | SearchRule::MuslPath => true,
+        SearchRule::LdSoConf | SearchRule::LdSoCache | SearchRule::MuslPath | SearchRule::Default => true,
         SearchRule::Rpath | SearchRule::Runpath => by.entry.as_deref().is_some_and(|entry| entry.starts_with('/')),
         _ => false,
     };
     doubled.then(|| {
         format!(
-            "lddtree puts the sysroot {} twice before the directories of run paths and of ld.so.conf, and so finds nothing there",
+            "lddtree puts the sysroot {} twice before the directories of run paths and of ld.so.conf; below it, it finds what \
+             lies in /lib, /lib64, /usr/lib and /usr/lib64 only",
             sysroot.display()
         )
     })

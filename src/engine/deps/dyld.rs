@@ -1,7 +1,8 @@
 //! Where dyld looks for a dylib, as far as load commands say: dyld(1), "DYNAMIC LIBRARY LOADING".
 //!
 //! `DYLD_*` variables and the shared cache's contents are not followed; what lies under `/usr/lib` and `/System` is taken
-//! for part of the system. The main program of an extension is unknown: `@executable_path` is the artifact's directory.
+//! for part of the system. Without a host the main program of an extension is unknown, and `@executable_path` is
+//! the artifact's directory.
 
 use super::graph::Node;
 use super::process::{Process, chain};
@@ -25,7 +26,10 @@ pub(super) fn places(process: &Process<'_>, nodes: &[Node], requester: usize, na
     let mut places = Vec::new();
     if let Some(rest) = bytes.strip_prefix(b"@rpath/") {
         for (_, owner) in chain(nodes, requester) {
-            places.extend(rpath_places(process, owner, root, rest));
+            places.extend(rpath_places(process, (owner, SearchRule::Rpath), root, rest));
+        }
+        if process.is_opened(requester) {
+            places.extend(rpath_places(process, (root, SearchRule::MainRpath), root, rest));
         }
     } else if let Some(path) = anchored(bytes, b"@loader_path", &node.directory) {
         places.push(seen(process, Place::entry(SearchRule::LoaderPath, &entry, None, At::File(path))));
@@ -54,7 +58,7 @@ fn seen(process: &Process<'_>, place: Place) -> Place {
 }
 
 /// The places that the LC_RPATH commands of `owner` give for the rest of an `@rpath` name.
-fn rpath_places(process: &Process<'_>, owner: &Node, root: &Node, rest: &[u8]) -> Vec<Place> {
+fn rpath_places(process: &Process<'_>, (owner, rule): (&Node, SearchRule), root: &Node, rest: &[u8]) -> Vec<Place> {
     let Some(slice) = owner.loaded() else { return Vec::new() };
     let commands = slice.run_paths.iter().filter(|path| path.tag == RunPathTag::LcRpath);
     let place = |text: &Name| {
@@ -66,7 +70,7 @@ fn rpath_places(process: &Process<'_>, owner: &Node, root: &Node, rest: &[u8]) -
             None => (View::Process, as_path(bytes).to_path_buf()),
         };
         let at = At::File(directory.join(as_path(rest)));
-        Place::entry(SearchRule::Rpath, &text.to_text(), Some(owner.name.to_text().into()), at).seen_by(view)
+        Place::entry(rule, &text.to_text(), Some(owner.name.to_text().into()), at).seen_by(view)
     };
     commands.map(|command| place(&command.text)).collect()
 }

@@ -71,6 +71,13 @@ fn rpaths(process: &Process<'_>, nodes: &[Node], requester: usize) -> Vec<Group>
         groups.push(process.lists.run_path(id, RunPathTag::Rpath, make));
         next = node.requester;
     }
+    // The chain of what was opened at run time ends there; the program's own list comes after it (`_dl_map_object`).
+    if let Some((main, text)) = nodes.first().and_then(|main| Some((main, rpath(main)?.as_bytes())))
+        && process.is_opened(requester)
+    {
+        let make = || Reading::run_path(process, main, SearchRule::MainRpath).places(text);
+        groups.push(process.lists.main_rpath(make));
+    }
     groups
 }
 

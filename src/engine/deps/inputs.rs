@@ -51,6 +51,9 @@ pub struct LoaderInputs {
     /// artifact itself are paths of this machine, inside the sysroot or not. Of `ld_library_path` and `ld_preload`, which
     /// speak of this machine too, only those entries count that lie inside.
     pub sysroot: Option<PathBuf>,
+    /// The program that will load the artifact, as dlopen(3) does (`--host`): its own libraries are in the process before, and
+    /// its DT_RPATH counts. `None` for an artifact alone in its process, as `ld.so --list` has it.
+    pub host: Option<PathBuf>,
     /// Whose loader it is; `None` to guess it for each artifact ([`LoaderInputs::libc_of`]).
     pub libc: Option<Libc>,
     /// The glibc-hwcaps subdirectories that the processor can use, best first ([`host_hwcaps`]).
@@ -73,6 +76,7 @@ impl LoaderInputs {
             extra_paths: Vec::new(),
             current_directory,
             sysroot: None,
+            host: None,
             libc: None,
             hwcaps: host_hwcaps(),
             cache_file: PathBuf::from("/etc/ld.so.cache"),

@@ -5,10 +5,11 @@
 
 use super::graph::{Graph, Node, NodeKind};
 use super::inputs::{LoaderInputs, Placed};
-use super::load::{load, present};
+use super::load::{Start, load};
+use super::loaded::present;
 use super::objects::Objects;
 use super::sysroot::Root;
-use crate::engine::binary::{Binary, Name, ObjectKind};
+use crate::engine::binary::{Arch, Binary, Name, ObjectKind};
 use crate::engine::{Context, Error, Result};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -32,7 +33,7 @@ impl Loader {
     /// The dependencies of slice number `slice` of `artifact`. A library that is not found is a node of its own.
     ///
     /// # Errors
-    /// When the artifact itself can't be read or has no such slice; [`Error::Cancelled`].
+    /// When the artifact itself or its host can't be read, or has no such slice; [`Error::Cancelled`].
     pub fn resolve(
         &self,
         artifact: &Placed<'_>,
@@ -46,7 +47,24 @@ impl Loader {
             return Err(Error::malformed(artifact.read_from, 0, expected));
         };
         let root = root_node(artifact.loaded_as, binary, slice, inputs);
-        load(&self.objects, root, (arch, inode), inputs, context)
+        let host = inputs.host.as_deref().map(|path| self.host(path, &arch, inputs)).transpose()?;
+        load(&self.objects, Start { node: root, arch, inode }, host, inputs, context)
+    }
+
+    /// The program that loads an artifact of machine `wanted`.
+    fn host(&self, path: &Path, wanted: &Arch, inputs: &LoaderInputs) -> Result<Start> {
+        let path = &inputs.current_directory.join(path);
+        let (inode, binary) = self.objects.artifact(path)?;
+        let fits = |arch: &Arch| (arch.machine, arch.bits, arch.endian) == (wanted.machine, wanted.bits, wanted.endian);
+        let Some(slice) = binary.slices.iter().position(|slice| fits(&slice.arch)) else {
+            return Err(Error::malformed(
+                path,
+                0,
+                format!("a program for {}, as the artifact it is to load", wanted.name),
+            ));
+        };
+        let arch = binary.slices.get(slice).map_or_else(|| wanted.clone(), |slice| slice.arch.clone());
+        Ok(Start { node: root_node(path, binary, slice, inputs), arch, inode })
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Facts of glibc's `sysdeps/*/dl-cache.h` and `shlib-versions`, of Debian's multiarch tuples and of musl's `ARCH` names.
 
+use super::inputs::Libc;
 use super::sysroot::{Root, View};
 use crate::engine::binary::{Arch, Endian};
 use std::path::{Path, PathBuf};
@@ -23,7 +24,7 @@ pub(super) struct Machine {
     /// What `$PLATFORM` means, where it does not depend on the processor.
     pub(super) platform: Option<&'static str>,
     /// glibc's loader.
-    pub(super) glibc_interpreter: &'static str,
+    glibc_interpreter: &'static str,
     /// musl's name of the machine.
     pub(super) musl: &'static str,
 }
@@ -110,6 +111,14 @@ impl Machine {
     fn is_multiarch(&self, root: &Root) -> bool {
         let directories = [Path::new("/lib").join(self.tuple), Path::new("/usr/lib").join(self.tuple)];
         directories.iter().any(|directory| root.is_directory(View::Process, directory))
+    }
+
+    /// Where the loader of `libc` usually lies.
+    pub(super) fn interpreter(&self, libc: Libc) -> PathBuf {
+        match libc {
+            Libc::Glibc => PathBuf::from(self.glibc_interpreter),
+            Libc::Musl => PathBuf::from(format!("/lib/ld-musl-{}.so.1", self.musl)),
+        }
     }
 
     /// What `$LIB` means.

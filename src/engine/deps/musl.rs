@@ -25,8 +25,8 @@ pub(super) fn is_own_name(name: &[u8]) -> bool {
     name.strip_prefix(b"lib").is_some_and(|rest| RESERVED.iter().any(|reserved| rest.starts_with(reserved)))
 }
 
-/// Everywhere that musl looks for `name` on behalf of node `requester`, in its order.
-pub(super) fn places(process: &Process<'_>, nodes: &[Node], requester: usize, name: &Name) -> Vec<Group> {
+/// Everywhere that musl looks for `name` on behalf of node `requester`, in its order; without one, for a preloaded library.
+pub(super) fn places(process: &Process<'_>, nodes: &[Node], requester: Option<usize>, name: &Name) -> Vec<Group> {
     let inputs = process.inputs;
     if name.as_bytes().contains(&b'/') {
         let path = as_path(name.as_bytes());
@@ -39,18 +39,24 @@ pub(super) fn places(process: &Process<'_>, nodes: &[Node], requester: usize, na
         let make = || plain(process, SearchRule::LdLibraryPath, View::Host, variable.as_bytes());
         groups.push(process.lists.variable(make));
     }
-    for (id, node) in chain(nodes, requester) {
-        groups.push(process.lists.run_path(id, RunPathTag::Rpath, || run_path_places(process, node)));
+    for (id, node) in requester.into_iter().flat_map(|requester| chain(nodes, requester)) {
+        if id == 0 && requester.is_some_and(|requester| process.is_opened(requester)) {
+            groups.push(process.lists.main_rpath(|| run_path_places(process, node, Some(SearchRule::MainRpath))));
+        } else {
+            groups.push(process.lists.run_path(id, RunPathTag::Rpath, || run_path_places(process, node, None)));
+        }
     }
     groups.push(process.lists.defaults(|| system_places(process)));
     groups.push(process.added_places(|path| At::Directory(path.to_path_buf())));
     groups
 }
 
-fn run_path_places(process: &Process<'_>, node: &Node) -> Vec<Place> {
+/// The run path of `node`, by the rule of its tag or by the given one.
+fn run_path_places(process: &Process<'_>, node: &Node, rule: Option<SearchRule>) -> Vec<Place> {
     let tagged = [(RunPathTag::Runpath, SearchRule::Runpath), (RunPathTag::Rpath, SearchRule::Rpath)];
-    let found = tagged.iter().find_map(|(tag, rule)| Some((run_path(node.loaded()?, *tag)?, *rule)));
-    let Some((text, rule)) = found else { return Vec::new() };
+    let found = tagged.into_iter().find_map(|(tag, rule)| Some((run_path(node.loaded()?, tag)?, rule)));
+    let Some((text, by_tag)) = found else { return Vec::new() };
+    let rule = rule.unwrap_or(by_tag);
     let owner = node.name.to_text().into();
     let (origin, directory) = process.root.view(&node.directory);
     let list = List {

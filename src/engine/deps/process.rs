@@ -38,6 +38,8 @@ pub(super) struct Process<'a> {
     pub(super) conf: Vec<PathBuf>,
     /// The glibc-hwcaps subdirectories that count.
     pub(super) hwcaps: &'a [String],
+    /// The number of the artifact: 0, or that of what a program with nodes before it opens.
+    pub(super) artifact: usize,
     /// The lists that were made.
     pub(super) lists: Lists,
 }
@@ -46,6 +48,7 @@ pub(super) struct Process<'a> {
 #[derive(Debug, Default)]
 pub(super) struct Lists {
     run_paths: RefCell<BTreeMap<(usize, RunPathTag), Group>>,
+    main_rpath: OnceCell<Group>,
     variable: OnceCell<Group>,
     defaults: OnceCell<Group>,
     added: OnceCell<Group>,
@@ -62,6 +65,11 @@ impl Lists {
         let made: Group = make().into();
         self.run_paths.borrow_mut().insert((id, tag), Arc::clone(&made));
         made
+    }
+
+    /// The DT_RPATH of the program, for those that it is no requester of.
+    pub(super) fn main_rpath(&self, make: impl FnOnce() -> Vec<Place>) -> Group {
+        Arc::clone(self.main_rpath.get_or_init(|| make().into()))
     }
 
     /// The list of the variable.
@@ -128,6 +136,7 @@ impl<'a> Process<'a> {
             cache: None,
             conf: Vec::new(),
             hwcaps: &[],
+            artifact: 0,
             lists: Lists::default(),
         }
     }
@@ -155,6 +164,13 @@ impl<'a> Process<'a> {
             extra.chain(linked).map(place).collect()
         };
         Arc::clone(self.lists.added.get_or_init(make))
+    }
+}
+
+impl Process<'_> {
+    /// Whether node `id` was loaded for what a program opened, and not for the program.
+    pub(super) fn is_opened(&self, id: usize) -> bool {
+        self.artifact > 0 && id >= self.artifact
     }
 }
 

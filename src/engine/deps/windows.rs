@@ -133,11 +133,13 @@ pub fn known_by_name(name: &[u8]) -> Option<NodeKind> {
 
 /// Everywhere that a DLL of the process of `nodes` is sought, in order.
 pub(super) fn places(process: &Process<'_>, nodes: &[Node]) -> Vec<Group> {
-    let own = nodes.first().map(|root| {
-        let (view, directory) = process.root.view(&root.directory);
+    // What Python opens is searched for in its own directory first, then in the program's.
+    let program = nodes.first().filter(|_| process.artifact > 0);
+    let own = nodes.get(process.artifact).into_iter().chain(program).map(|node| {
+        let (view, directory) = process.root.view(&node.directory);
         Place::new(SearchRule::DllDir, At::DirectoryIgnoringCase(directory)).seen_by(view)
     });
-    let own: Vec<Place> = own.into_iter().collect();
+    let own: Vec<Place> = own.collect();
     vec![own.into(), process.added_places(|path| At::DirectoryIgnoringCase(path.to_path_buf()))]
 }
 
