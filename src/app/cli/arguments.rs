@@ -67,6 +67,13 @@ pub struct Common {
     /// A directory to look for libraries in; can be given several times.
     #[arg(long, global = true, value_name = "DIR")]
     pub ld_path: Vec<PathBuf>,
+    /// The directory that stands for `/`: the loader's paths, its cache and its libraries are looked up below it.
+    #[arg(long, global = true, value_name = "DIR")]
+    pub sysroot: Option<PathBuf>,
+    /// The program that will load the artifact, by path or as found on PATH: its libraries are there before, and its RPATH
+    /// counts.
+    #[arg(long, global = true, value_name = "PROGRAM")]
+    pub host: Option<PathBuf>,
     /// A library (name or path, `*` and `?` allowed) that is never bundled; can be given several times.
     #[arg(long, global = true, value_name = "GLOB")]
     pub exclude: Vec<String>,

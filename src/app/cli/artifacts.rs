@@ -115,6 +115,8 @@ pub fn audit_options(common: &Common, look: Look) -> Result<AuditOptions> {
     let mut loader = LoaderInputs::new(directory.clone());
     loader.ld_library_path = std::env::var_os("LD_LIBRARY_PATH");
     loader.ld_preload = std::env::var_os("LD_PRELOAD");
+    loader.sysroot = common.sysroot.as_deref().map(sysroot).transpose()?;
+    loader.host = common.host.as_deref().map(environment::program).transpose()?;
     loader.extra_paths = common.ld_path.iter().map(|path| directory.join(path)).collect();
     Ok(AuditOptions {
         compatibility: common.compatibility.as_deref().map(Tag::parse).transpose()?,
@@ -141,6 +143,11 @@ fn options(common: &Common, look: Look) -> Result<SessionOptions> {
         editor: editor(common.patcher)?,
         observer: None,
     })
+}
+
+fn sysroot(directory: &Path) -> Result<PathBuf> {
+    let directory = environment::absolute(directory);
+    if directory.is_dir() { Ok(directory) } else { Err(eyre!("--sysroot {}: is not a directory", directory.display())) }
 }
 
 fn staging(directory: &Path) -> Result<PathBuf> {

@@ -4,7 +4,7 @@ use super::arguments::{Common, LensName, Tree as Arguments};
 use super::output::Output;
 use super::{FINDINGS, OK, TROUBLE, artifacts, branches, environment};
 use crate::engine::audit::{Lenses, loader_tree};
-use crate::engine::deps::{Placed, crate_tree};
+use crate::engine::deps::{Placed, crate_tree_below};
 use crate::engine::project::Artifact;
 use crate::engine::report::audit::{ArtifactReport, NodeRole, Tree};
 use crate::engine::report::tree::TreeDocument;
@@ -114,7 +114,7 @@ fn audited(arguments: &Arguments, common: &Common, context: &Context, output: &m
             (None, LensName::Loader) => {
                 Ok(artifact.slices.first().and_then(|slice| slice.tree.clone()).unwrap_or_default())
             }
-            (None, LensName::Lddtree) => Ok(repair_tools_tree(&opened.session, artifact)?),
+            (None, LensName::Lddtree) => Ok(repair_tools_tree(&opened.session, artifact, common)?),
         };
         Ok(Found { path: artifact.path.clone(), tree })
     };
@@ -129,10 +129,11 @@ fn lens_name(lens: LensName) -> &'static str {
 }
 
 /// The tree as the lddtree crate finds it.
-fn repair_tools_tree(session: &Session, report: &ArtifactReport) -> Result<Tree> {
+fn repair_tools_tree(session: &Session, report: &ArtifactReport, common: &Common) -> Result<Tree> {
     let artifact = session.project().artifacts.iter().find(|artifact| artifact.path == report.path);
     let linked_paths = artifact.map(|artifact| artifact.linked_paths.paths.clone()).unwrap_or_default();
-    let tree = crate_tree(&Placed::in_place(&report.path), &linked_paths)?;
+    let sysroot = common.sysroot.as_deref().map(environment::absolute);
+    let tree = crate_tree_below(&Placed::in_place(&report.path), &linked_paths, sysroot.as_deref())?;
     let external = |name: &str| {
         let libraries = report.external_libs.iter().flatten();
         libraries.into_iter().any(|library| library.name == name || library.aliases.iter().any(|alias| alias == name))

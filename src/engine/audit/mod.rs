@@ -26,7 +26,7 @@ pub use tag::{Tag, UnknownTag};
 pub use trees::loader_tree;
 
 use crate::engine::binary::{self, Binary, Format, ObjectKind, RunPath};
-use crate::engine::deps::{CrateTree, Graph, Libc, Loader, LoaderInputs, Placed, crate_tree, differences, guess_libc};
+use crate::engine::deps::{CrateTree, Graph, Libc, Loader, LoaderInputs, Placed, crate_tree_below, differences};
 use crate::engine::file::{ReadAt, Windows, sha256};
 use crate::engine::project::Artifact;
 use crate::engine::report::audit::{ArtifactKind, ArtifactReport, ExternalLibrary};
@@ -165,7 +165,8 @@ impl Job<'_> {
         // A tree that only the crate fails on (it can panic) is still shown as the loader sees it.
         let (tree, failure) = match self.options.lenses {
             Lenses::LoaderOnly => (None, None),
-            Lenses::Both => match crate_tree(&self.placed, &self.library_paths()) {
+            Lenses::Both => match crate_tree_below(&self.placed, &self.library_paths(), self.inputs.sysroot.as_deref())
+            {
                 Ok(tree) => (Some(tree), None),
                 Err(error) => (None, Some(error)),
             },
@@ -195,7 +196,7 @@ impl Job<'_> {
     }
 
     fn evaluate(&self) -> Result<Option<Evaluation>> {
-        let libc = self.inputs.libc.unwrap_or_else(|| guess_libc(self.binary));
+        let libc = self.inputs.libc_of(self.binary);
         evaluate_elf(self.artifact, self.binary, self.source, libc, self.options.compatibility.as_ref())
     }
 

@@ -7,7 +7,7 @@ use super::exclude::Pattern;
 use super::policy::{self, Family};
 use super::{AuditOptions, Tag, evaluate_elf, roles};
 use crate::engine::binary::{Binary, Format};
-use crate::engine::deps::{Graph, Libc, Loader, NodeKind, Placed, guess_libc};
+use crate::engine::deps::{Graph, Libc, Loader, NodeKind, Placed};
 use crate::engine::file::Windows;
 use crate::engine::project::Artifact;
 use crate::engine::report::audit::Tree;
@@ -23,7 +23,7 @@ pub fn loader_tree(artifact: &Artifact, clean: &Path, options: &AuditOptions, co
     let inputs = options.inputs_for(artifact);
     let graph = Loader::default().resolve(&placed, 0, &inputs, context)?;
     let Some(binary) = graph.nodes.first().and_then(|root| root.binary.clone()) else { return Ok(Tree::default()) };
-    let libc = inputs.libc.unwrap_or_else(|| guess_libc(&binary));
+    let libc = inputs.libc_of(&binary);
     let evaluation = if binary.format != Format::Elf || no_policy_can_tell(&graph, &binary, libc, options) {
         None
     } else {

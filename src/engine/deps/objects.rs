@@ -33,12 +33,25 @@ pub(super) struct Object {
 pub(super) enum Looked {
     /// Nothing is there.
     Missing,
-    /// Something is there that can't be opened.
+    /// Something is there that may not be opened.
     Unreadable,
+    /// Something is there that can't be opened: symbolic links in a circle, a fault of the disk.
+    Broken,
     /// A directory, a device: opened, and never a library.
     NotAFile,
     /// A file.
     Object(Arc<Object>),
+}
+
+impl Looked {
+    /// What an error of the system says.
+    pub(super) fn failed(error: &std::io::Error) -> Self {
+        match error.kind() {
+            ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::InvalidFilename => Self::Missing,
+            ErrorKind::PermissionDenied => Self::Unreadable,
+            _ => Self::Broken,
+        }
+    }
 }
 
 /// The objects and caches read so far.
@@ -53,12 +66,7 @@ impl Objects {
     pub(super) fn look(&self, path: &Path) -> Looked {
         let metadata = match std::fs::metadata(path) {
             Ok(metadata) => metadata,
-            Err(error) => {
-                return match error.kind() {
-                    ErrorKind::NotFound | ErrorKind::NotADirectory => Looked::Missing,
-                    _ => Looked::Unreadable,
-                };
-            }
+            Err(error) => return Looked::failed(&error),
         };
         if !metadata.is_file() {
             return Looked::NotAFile;
