@@ -4,6 +4,7 @@ use super::arguments::{Common, LensName, Tree as Arguments};
 use super::output::Output;
 use super::{FINDINGS, OK, TROUBLE, artifacts, branches, environment};
 use crate::engine::audit::Lenses;
+use crate::engine::audit::owned::fill_tree_owners;
 use crate::engine::deps::{Placed, crate_tree};
 use crate::engine::report::audit::{ArtifactReport, NodeRole, Tree};
 use crate::engine::report::tree::TreeDocument;
@@ -40,7 +41,10 @@ pub fn tree(arguments: &Arguments, common: &Common, output: &mut Output) -> Resu
             LensName::Loader => artifact.slices.first().and_then(|slice| slice.tree.clone()),
             LensName::Lddtree => Some(repair_tools_tree(&opened.session, artifact)?),
         };
-        let Some(tree) = tree else { continue };
+        let Some(mut tree) = tree else { continue };
+        if arguments.owners {
+            fill_tree_owners(&mut tree, opened.session.owners(), &context)?;
+        }
         if status == OK && tree.nodes.iter().any(|node| node.role == NodeRole::Missing) {
             status = FINDINGS;
         }
@@ -57,6 +61,9 @@ pub fn tree(arguments: &Arguments, common: &Common, output: &mut Output) -> Resu
             output.line("")?;
         }
         branches::print(&artifact.path, &tree, arguments.all, common.verbose, output)?;
+    }
+    for note in opened.session.owners().notes() {
+        output.note(format_args!("note: {note}"));
     }
     Ok(status)
 }
