@@ -4,7 +4,7 @@ use libtest_mimic::Failed;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use wheelwright::engine::Context;
-use wheelwright::engine::audit::{Audit, AuditOptions, Lenses, Tag, audit};
+use wheelwright::engine::audit::{Audit, AuditOptions, Tag, audit};
 use wheelwright::engine::deps::LoaderInputs;
 use wheelwright::engine::file::sha256;
 use wheelwright::engine::project::{Artifact, ArtifactId, LinkedPathSource, LinkedPaths};
@@ -33,16 +33,7 @@ pub fn artifact(path: &Path, kind: ArtifactKind) -> Artifact {
 }
 
 pub fn options() -> AuditOptions {
-    AuditOptions {
-        questions: wheelwright::engine::audit::Questions::default(),
-        compatibility: None,
-        exclude: Vec::new(),
-        lenses: Lenses::Both,
-        hash: false,
-        loader: LoaderInputs::new(PathBuf::from("/")),
-        ld_paths: Vec::new(),
-        expected_entry_point: None,
-    }
+    AuditOptions::new(LoaderInputs::new(PathBuf::from("/")))
 }
 
 fn compile(directory: &Path, name: &str, code: &str, arguments: &[&str]) -> Result<PathBuf, Failed> {

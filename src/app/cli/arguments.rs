@@ -212,6 +212,9 @@ pub struct Tree {
     /// Show a library's own needs each time it is met, not only the first.
     #[arg(long)]
     pub all: bool,
+    /// Name the package that owns each library.
+    #[arg(long)]
+    pub owners: bool,
 }
 
 /// `plan`.

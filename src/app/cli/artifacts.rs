@@ -6,6 +6,7 @@ use super::output::Output;
 use crate::engine::Context;
 use crate::engine::audit::{AuditOptions, Lenses, Questions, Tag};
 use crate::engine::deps::{LoaderInputs, host_libc};
+use crate::engine::owners::Owners;
 use crate::engine::project::{DiscoverOptions, Project, discover, sandboxed};
 use crate::engine::repair::{Builtin, Editor, Mode, Patchelf, RepairOptions};
 use crate::engine::report::audit::Host;
@@ -13,6 +14,7 @@ use crate::engine::stage::{Session, SessionOptions};
 use color_eyre::Result;
 use color_eyre::eyre::eyre;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use tempfile::TempDir;
 
 /// Finds what `paths` name.
@@ -123,6 +125,7 @@ pub fn audit_options(common: &Common, look: Look) -> Result<AuditOptions> {
         exclude: common.exclude.clone(),
         lenses: look.lenses,
         questions: look.questions,
+        owners: owners(common)?,
         hash: common.hash,
         ..AuditOptions::new(loader)
     })
@@ -143,6 +146,15 @@ fn options(common: &Common, look: Look) -> Result<SessionOptions> {
         editor: editor(common.patcher)?,
         observer: None,
     })
+}
+
+/// Who can be asked whom a file belongs to.
+///
+/// # Errors
+/// When the sysroot is no directory.
+pub fn owners(common: &Common) -> Result<Arc<Owners>> {
+    let sysroot = common.sysroot.as_deref().map(sysroot).transpose()?;
+    Ok(Arc::new(Owners::new(sysroot.as_deref())))
 }
 
 fn sysroot(directory: &Path) -> Result<PathBuf> {

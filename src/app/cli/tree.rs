@@ -3,6 +3,7 @@
 use super::arguments::{Common, LensName, Tree as Arguments};
 use super::output::Output;
 use super::{FINDINGS, OK, TROUBLE, artifacts, branches, environment};
+use crate::engine::audit::owned::fill_tree_owners;
 use crate::engine::audit::{Lenses, loader_tree};
 use crate::engine::deps::{Placed, crate_tree_below};
 use crate::engine::project::Artifact;
@@ -33,9 +34,10 @@ pub fn tree(arguments: &Arguments, common: &Common, output: &mut Output) -> Resu
         let path = arguments.path.display();
         return Err(eyre!("{path}: a tree is of one artifact, and here are {}; name one of them", names.join(", ")));
     }
+    let owners = artifacts::owners(common)?;
     let mut status = OK;
     for (number, one) in found.into_iter().enumerate() {
-        let tree = match one.tree {
+        let mut tree = match one.tree {
             Ok(tree) => tree,
             Err(message) => {
                 output.note(format_args!("wheelwright: {message}"));
@@ -43,6 +45,9 @@ pub fn tree(arguments: &Arguments, common: &Common, output: &mut Output) -> Resu
                 continue;
             }
         };
+        if arguments.owners {
+            fill_tree_owners(&mut tree, &owners, &context)?;
+        }
         if status == OK && tree.nodes.iter().any(|node| node.role == NodeRole::Missing) {
             status = FINDINGS;
         }
@@ -59,6 +64,9 @@ pub fn tree(arguments: &Arguments, common: &Common, output: &mut Output) -> Resu
             output.line("")?;
         }
         branches::print(&one.path, &tree, arguments.all, common.verbose, output)?;
+    }
+    for note in owners.notes() {
+        output.note(format_args!("note: {note}"));
     }
     Ok(status)
 }

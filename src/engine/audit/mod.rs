@@ -11,6 +11,7 @@ pub mod evaluate;
 pub mod exclude;
 pub mod external;
 pub mod findings;
+pub mod owned;
 pub mod pages;
 pub mod policy;
 mod questions;
@@ -28,6 +29,7 @@ pub use trees::loader_tree;
 use crate::engine::binary::{self, Binary, Format, ObjectKind, RunPath};
 use crate::engine::deps::{CrateTree, Graph, Libc, Loader, LoaderInputs, Placed, crate_tree_below, differences};
 use crate::engine::file::{ReadAt, Windows, sha256};
+use crate::engine::owners::Owners;
 use crate::engine::project::Artifact;
 use crate::engine::report::audit::{ArtifactKind, ArtifactReport, ExternalLibrary};
 use crate::engine::{Context, Error, Result};
@@ -36,6 +38,7 @@ use evaluate::Evaluation;
 use exclude::Pattern;
 use policy::Family;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use verdict::Role;
 
 /// Which lenses look.
@@ -67,6 +70,8 @@ pub struct AuditOptions {
     pub ld_paths: Vec<PathBuf>,
     /// The last part of the module's name, where Python bindings are known to be meant.
     pub expected_entry_point: Option<String>,
+    /// Whom files belong to; shared by the audits of a session, so that databases are read once.
+    pub owners: Arc<Owners>,
 }
 
 impl AuditOptions {
@@ -82,6 +87,7 @@ impl AuditOptions {
             loader,
             ld_paths: Vec::new(),
             expected_entry_point: None,
+            owners: Arc::new(Owners::new(None)),
         }
     }
 
@@ -187,6 +193,11 @@ impl Job<'_> {
         }
         found.report.policy = evaluation.as_ref().map(Evaluation::report);
         found.externals = externals;
+        if self.options.questions.owners {
+            owned::fill_owners(&mut found.report, &self.options.owners, self.context)?;
+        } else {
+            owned::fill_external_owners(&mut found.report, &self.options.owners, self.context)?;
+        }
         failure.map_or(Ok(()), Err)
     }
 

@@ -3,7 +3,8 @@
 //! Which of them is a warning, and in which colour, is left to whoever shows them.
 
 use super::audit::{
-    ArtifactKind, ArtifactReport, FoundBy, NodeRole, Rejection, SearchRule, Severity, StagingReport, StagingState,
+    ArtifactKind, ArtifactReport, FoundBy, NodeRole, Owner, Rejection, SearchRule, Severity, StagingReport,
+    StagingState,
 };
 use crate::engine::binary::{Format, RunPathTag};
 
@@ -187,6 +188,14 @@ pub fn found_by(found: &FoundBy) -> String {
         text.push_str(hwcaps);
     }
     text
+}
+
+/// Who owns a file: `libgcc-s1 12.2.0-14 (dpkg)`.
+#[must_use]
+pub fn owner(owner: &Owner) -> String {
+    let words = [Some(&owner.package), owner.version.as_ref(), owner.build.as_ref()];
+    let words: Vec<&str> = words.into_iter().flatten().map(String::as_str).collect();
+    format!("{} ({})", words.join(" "), owner.kind)
 }
 
 /// Why a candidate was refused.
