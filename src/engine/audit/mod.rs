@@ -106,13 +106,17 @@ pub struct Audit {
     pub externals: Option<Vec<External>>,
     /// The search path that the loader heeds, of the first slice.
     pub run_path: Option<RunPath>,
+    /// The first slice's tree as the loader's lens has it, with the parsed libraries; its node numbers are those of the
+    /// report. `None` when nothing was resolved.
+    pub graph: Option<Graph>,
 }
 
 /// Audits `artifact`, whose clean bytes are now at `clean` (`None`: they are gone). What can't be read is the report's
 /// `error`, and what could be found out all the same is there.
 #[must_use]
 pub fn audit(artifact: &Artifact, clean: Option<&Path>, options: &AuditOptions, context: &Context) -> Audit {
-    let mut found = Audit { report: blank::report(artifact), binary: None, externals: None, run_path: None };
+    let mut found =
+        Audit { report: blank::report(artifact), binary: None, externals: None, run_path: None, graph: None };
     let result = match clean {
         Some(clean) => look(&mut found, artifact, clean, options, context),
         // An output that cargo believes fresh and that is gone is no bad input: it is the scene of a failed repair.
@@ -189,6 +193,7 @@ impl Job<'_> {
         }
         found.report.policy = evaluation.as_ref().map(Evaluation::report);
         found.externals = externals;
+        found.graph = graphs.into_iter().next();
         failure.map_or(Ok(()), Err)
     }
 
