@@ -257,7 +257,10 @@ mod tests {
             lddtree: Some(missing),
             why: String::new(),
         }]);
-        assert_eq!(codes(&find(&audit, &audit.report.staging.clone())), [("WW003", Severity::Note)]);
+        let found = find(&audit, &audit.report.staging.clone());
+        assert_eq!(codes(&found), [("WW003", Severity::Note), ("WW009", Severity::Note)]);
+        assert!(found[1].fix.iter().any(|line| line.contains("WW003")), "the second points to the first");
+        audit.report.lens_differences = None;
         audit.report.slices[0].tree.as_mut().unwrap().edges[0].weak = true;
         assert_eq!(find(&audit, &audit.report.staging.clone()), []);
     }
