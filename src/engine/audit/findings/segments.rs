@@ -82,39 +82,51 @@ struct Fault {
 
 fn faults(tables: &Tables, pages: &[u64]) -> Vec<Fault> {
     let load = |(_, segment): &(usize, &Segment)| segment.p_type == PT_LOAD && segment.p_memsz > 0;
-    let segments = tables.segments.iter().enumerate().filter(load);
-    segments.filter_map(|(number, segment)| fault(number, segment, pages)).collect()
+    let segments: Vec<(usize, &Segment)> = tables.segments.iter().enumerate().filter(load).collect();
+    let one = |(number, segment): &(usize, &Segment)| {
+        let others = segments.iter().filter(|(other, _)| other != number).map(|(_, other)| *other);
+        fault(*number, segment, &others.collect::<Vec<_>>(), pages)
+    };
+    segments.iter().filter_map(one).collect()
 }
 
-fn fault(number: usize, segment: &Segment, pages: &[u64]) -> Option<Fault> {
+fn fault(number: usize, segment: &Segment, others: &[&Segment], pages: &[u64]) -> Option<Fault> {
     let (align, distance) = (segment.p_align, segment.p_vaddr.wrapping_sub(segment.p_offset));
-    let largest = pages.last().copied().unwrap_or(1);
     let place =
         format!("program header {number}, LOAD at offset {:#x}, address {:#x}", segment.p_offset, segment.p_vaddr);
-    let too_small: Vec<u64> = pages.iter().copied().filter(|page| align % page != 0 || align == 0).collect();
-    let unequal = |modulus: u64| modulus > 1 && distance % modulus != 0;
-    let on_pages = |sizes: &[u64]| {
-        let sizes: Vec<String> = sizes.iter().map(|size| (size / 1024).to_string()).collect();
-        format!("{} KiB", sizes.join(" and "))
-    };
-    if !too_small.is_empty() {
-        let apart: Vec<u64> = too_small.iter().copied().filter(|page| unequal(*page)).collect();
-        let strict = format!("aligned to {align:#x}, less than pages of {}", on_pages(&too_small));
-        let text = if apart.is_empty() {
-            format!("{place}: {strict}: glibc before 2.35 refuses it there, a later one maps neighbours into one page")
-        } else {
-            format!("{place}: {strict}; and the two differ on pages of {}: no loader maps it there", on_pages(&apart))
-        };
-        let refused_everywhere = pages.iter().all(|page| too_small.contains(page));
-        return Some(Fault { text, page: largest, refused_everywhere });
-    }
-    if unequal(align) {
-        let apart: Vec<u64> = pages.iter().copied().filter(|page| unequal(*page)).collect();
-        let who = if apart.is_empty() { "glibc before 2.35 refuses it" } else { "no loader maps it" };
+    let unequal = |modulus: &u64| *modulus > 1 && distance % modulus != 0;
+    let too_small: Vec<u64> = pages.iter().copied().filter(|page| align == 0 || align % page != 0).collect();
+    let Some(largest) = too_small.last().copied() else {
+        if !unequal(&align) {
+            return None;
+        }
+        let who = if pages.iter().any(unequal) { "no loader maps it" } else { "glibc before 2.35 refuses it" };
         let text = format!("{place}: the two differ modulo the alignment {align:#x}: {who}");
-        return Some(Fault { text, page: largest, refused_everywhere: true });
-    }
-    None
+        return Some(Fault { text, page: pages.last().copied().unwrap_or(align), refused_everywhere: true });
+    };
+    let apart: Vec<u64> = too_small.iter().copied().filter(unequal).collect();
+    let shared: Vec<u64> =
+        too_small.iter().copied().filter(|page| others.iter().any(|other| share(segment, other, *page))).collect();
+    let result = match (apart.as_slice(), shared.as_slice()) {
+        ([], []) => "glibc before 2.35 refuses it there".to_string(),
+        ([], shared) => format!("on pages of {} it shares one with its neighbour and can't be protected", kib(shared)),
+        (apart, _) => format!("offset and address differ on pages of {}, where no loader maps it", kib(apart)),
+    };
+    let text = format!("{place}: aligned to {align:#x}, less than pages of {}: {result}", kib(&too_small));
+    Some(Fault { text, page: largest, refused_everywhere: too_small.len() == pages.len() })
+}
+
+/// Whether two segments lie on one page in memory.
+fn share(one: &Segment, other: &Segment, page: u64) -> bool {
+    let first = |segment: &Segment| segment.p_vaddr / page;
+    let last = |segment: &Segment| segment.p_vaddr.saturating_add(segment.p_memsz.saturating_sub(1)) / page;
+    first(one) <= last(other) && first(other) <= last(one)
+}
+
+/// Sizes in bytes: `16 and 64 KiB`.
+fn kib(sizes: &[u64]) -> String {
+    let sizes: Vec<String> = sizes.iter().map(|size| (size / 1024).to_string()).collect();
+    format!("{} KiB", sizes.join(" and "))
 }
 
 #[cfg(test)]
@@ -141,29 +153,17 @@ mod tests {
             ("x86_64", 0x2df0, 0x3df0, 0x20_0000, Some("differ modulo the alignment 0x200000: glibc before 2.35")),
             ("x86_64", 0x2df0, 0x3dee, 0x1000, Some("differ modulo the alignment 0x1000: no loader")),
             ("x86_64", 0x2df0, 0x3df0, 0x200, Some("aligned to 0x200, less than pages of 4 KiB: glibc before 2.35")),
-            ("x86_64", 0x2df0, 0x3ef0, 0, Some("less than pages of 4 KiB; and the two differ on pages of 4 KiB")),
-            (
-                "aarch64",
-                0x2df0,
-                0x3df0,
-                0x1000,
-                Some("less than pages of 16 and 64 KiB; and the two differ on pages of 16 and 64 KiB"),
-            ),
+            ("x86_64", 0x2df0, 0x3ef0, 0, Some("offset and address differ on pages of 4 KiB")),
+            ("aarch64", 0x2df0, 0x3df0, 0x1000, Some("offset and address differ on pages of 16 and 64 KiB")),
             ("aarch64", 0x2df0, 0x1_2df0, 0x1000, Some("less than pages of 16 and 64 KiB: glibc before 2.35")),
             ("aarch64", 0x2df0, 0x1_2df0, 0x1_0000, None),
-            (
-                "aarch64",
-                0x2df0,
-                0x6df0,
-                0x4000,
-                Some("less than pages of 64 KiB; and the two differ on pages of 64 KiB"),
-            ),
+            ("aarch64", 0x2df0, 0x6df0, 0x4000, Some("offset and address differ on pages of 64 KiB")),
             ("ppc64le", 0x2df0, 0x1_2df0, 0x1_0000, None),
             ("s390x", 0x2df0, 0x3df0, 0x1000, None),
             ("machine-4711", 0x2df0, 0x3df0, 1, None),
             ("machine-4711", 0x2df0, 0x3df0, 0x2000, Some("differ modulo the alignment")),
         ] {
-            let found = fault(2, &segment(offset, address, align), pages(machine)).map(|fault| fault.text);
+            let found = fault(2, &segment(offset, address, align), &[], pages(machine)).map(|fault| fault.text);
             let text = found.as_deref();
             match expected {
                 None => assert_eq!(text, None, "{machine} {align:#x}"),
