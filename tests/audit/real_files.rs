@@ -4,7 +4,7 @@ use libtest_mimic::Failed;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use wheelwright::engine::Context;
-use wheelwright::engine::audit::{Audit, AuditOptions, Tag, audit};
+use wheelwright::engine::audit::{Audit, AuditOptions, Lenses, Tag, audit};
 use wheelwright::engine::deps::LoaderInputs;
 use wheelwright::engine::file::sha256;
 use wheelwright::engine::project::{Artifact, ArtifactId, LinkedPathSource, LinkedPaths};

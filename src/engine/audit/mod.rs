@@ -111,13 +111,17 @@ pub struct Audit {
     pub externals: Option<Vec<External>>,
     /// The search path that the loader heeds, of the first slice.
     pub run_path: Option<RunPath>,
+    /// The first slice's tree as the loader's lens has it, with the parsed libraries; its node numbers are those of the
+    /// report. `None` when nothing was resolved.
+    pub graph: Option<Graph>,
 }
 
 /// Audits `artifact`, whose clean bytes are now at `clean` (`None`: they are gone). What can't be read is the report's
 /// `error`, and what could be found out all the same is there.
 #[must_use]
 pub fn audit(artifact: &Artifact, clean: Option<&Path>, options: &AuditOptions, context: &Context) -> Audit {
-    let mut found = Audit { report: blank::report(artifact), binary: None, externals: None, run_path: None };
+    let mut found =
+        Audit { report: blank::report(artifact), binary: None, externals: None, run_path: None, graph: None };
     let result = match clean {
         Some(clean) => look(&mut found, artifact, clean, options, context),
         // An output that cargo believes fresh and that is gone is no bad input: it is the scene of a failed repair.
@@ -145,7 +149,8 @@ fn look(found: &mut Audit, artifact: &Artifact, clean: &Path, options: &AuditOpt
     let job = Job { artifact, binary: &binary, source: &windows, placed, inputs, options, context };
     let result = job.run(found);
     found.binary = Some(binary);
-    result
+    result?;
+    answer(found, artifact, clean, options, &options.questions, context)
 }
 
 /// One audit under way.
@@ -193,11 +198,8 @@ impl Job<'_> {
         }
         found.report.policy = evaluation.as_ref().map(Evaluation::report);
         found.externals = externals;
-        if self.options.questions.owners {
-            owned::fill_owners(&mut found.report, &self.options.owners, self.context)?;
-        } else {
-            owned::fill_external_owners(&mut found.report, &self.options.owners, self.context)?;
-        }
+        owned::fill_external_owners(&mut found.report, &self.options.owners, self.context)?;
+        found.graph = graphs.into_iter().next();
         failure.map_or(Ok(()), Err)
     }
 

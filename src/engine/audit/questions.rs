@@ -1,6 +1,6 @@
 //! The questions that take their time, answered only where they are asked, into a report that stands already.
 
-use super::{Audit, AuditOptions, Tag};
+use super::{Audit, AuditOptions, Tag, owned};
 use crate::engine::project::Artifact;
 use crate::engine::report::audit::ArtifactReport;
 use crate::engine::{Context, Result};
@@ -86,6 +86,9 @@ pub fn answer(
     questions: &Questions,
     context: &Context,
 ) -> Result<()> {
-    let _ = (found, artifact, clean, options, questions);
+    if questions.owners {
+        owned::fill_owners(&mut found.report, &options.owners, context)?;
+    }
+    let _ = (artifact, clean);
     context.advance(0)
 }

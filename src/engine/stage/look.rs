@@ -131,12 +131,13 @@ impl Session {
         RpathReport { tag: Some(RunPathTag::Rpath), entries: entries.collect() }
     }
 
-    pub(super) fn findings(slot: &Slot, report: &ArtifactReport) -> Vec<Finding> {
+    pub(super) fn findings(&self, slot: &Slot, report: &ArtifactReport) -> Vec<Finding> {
         let Some(audit) = &slot.audit else { return Vec::new() };
         let circumstances = Circumstances {
             staging: &report.staging,
             refusal: slot.repair.as_ref().and_then(|repair| repair.refused_edit.as_ref()),
             changed: slot.changed.as_deref(),
+            mode: self.options.repair.mode,
         };
         findings(audit, &circumstances)
     }
