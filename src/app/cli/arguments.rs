@@ -74,6 +74,12 @@ pub struct Common {
     /// counts.
     #[arg(long, global = true, value_name = "PROGRAM")]
     pub host: Option<PathBuf>,
+    /// The version of glibc whose rules count, such as 2.28; by default that of the loader that is found.
+    #[arg(long, global = true, value_name = "VERSION")]
+    pub glibc: Option<String>,
+    /// The processor whose `glibc-hwcaps` subdirectories count, such as x86-64-v3; by default this one.
+    #[arg(long, global = true, value_name = "LEVEL")]
+    pub cpu: Option<String>,
     /// A library (name or path, `*` and `?` allowed) that is never bundled; can be given several times.
     #[arg(long, global = true, value_name = "GLOB")]
     pub exclude: Vec<String>,

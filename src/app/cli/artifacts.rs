@@ -5,7 +5,7 @@ use super::environment;
 use super::output::Output;
 use crate::engine::Context;
 use crate::engine::audit::{AuditOptions, Lenses, Questions, Tag};
-use crate::engine::deps::{LoaderInputs, host_libc};
+use crate::engine::deps::{GlibcVersion, LoaderInputs, Maker, host_libc, hwcaps_of_level, level_names};
 use crate::engine::owners::Owners;
 use crate::engine::project::{DiscoverOptions, Project, discover, sandboxed};
 use crate::engine::repair::{Builtin, Editor, Mode, Patchelf, RepairOptions};
@@ -119,6 +119,11 @@ pub fn audit_options(common: &Common, look: Look) -> Result<AuditOptions> {
     loader.ld_preload = std::env::var_os("LD_PRELOAD");
     loader.sysroot = common.sysroot.as_deref().map(sysroot).transpose()?;
     loader.host = common.host.as_deref().map(environment::program).transpose()?;
+    loader.glibc = common.glibc.as_deref().map(glibc).transpose()?;
+    if let Some(level) = &common.cpu {
+        loader.hwcaps = cpu(level)?;
+        loader.maker = Maker::Other;
+    }
     loader.extra_paths = common.ld_path.iter().map(|path| directory.join(path)).collect();
     Ok(AuditOptions {
         compatibility: common.compatibility.as_deref().map(Tag::parse).transpose()?,
@@ -155,6 +160,15 @@ fn options(common: &Common, look: Look) -> Result<SessionOptions> {
 pub fn owners(common: &Common) -> Result<Arc<Owners>> {
     let sysroot = common.sysroot.as_deref().map(sysroot).transpose()?;
     Ok(Arc::new(Owners::new(sysroot.as_deref())))
+}
+
+fn glibc(version: &str) -> Result<GlibcVersion> {
+    GlibcVersion::parse(version).ok_or_else(|| eyre!("--glibc {version}: not a version; write it as 2.28"))
+}
+
+fn cpu(level: &str) -> Result<Vec<String>> {
+    hwcaps_of_level(level)
+        .ok_or_else(|| eyre!("--cpu {level}: glibc knows no such level; it knows {}", level_names().join(", ")))
 }
 
 fn sysroot(directory: &Path) -> Result<PathBuf> {

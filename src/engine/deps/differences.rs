@@ -79,6 +79,12 @@ fn text_of(node: Option<&Node>) -> String {
     node.map(|node| node.name.to_text().into_owned()).unwrap_or_default()
 }
 
+/// Whether the answer of `edge` lies in a directory of that name.
+fn is_below(loader: &Graph, edge: &Edge, directory: &str) -> bool {
+    let path = loader.nodes.get(edge.to).and_then(|node| node.path.as_deref());
+    path.is_some_and(|path| path.iter().any(|part| part == directory))
+}
+
 /// Directories that the crate has put below the sysroot, and puts there again when it searches.
 fn doubled_sysroot(crate_tree: &CrateTree, by: &FoundBy) -> Option<String> {
     let sysroot = crate_tree.sysroot.as_deref().filter(|path| *path != Path::new("/"))?;
@@ -104,9 +110,9 @@ fn beyond_the_crate(loader: &Graph, crate_tree: &CrateTree, edge: &Edge, by: &Fo
         return Some("the loader fills in the token of the needed name; lddtree takes it as it stands".into());
     }
     if let Some(level) = &by.hwcaps {
-        return Some(format!(
-            "the loader takes the copy in glibc-hwcaps/{level}; lddtree knows no such subdirectories"
-        ));
+        let directory =
+            if is_below(loader, edge, "glibc-hwcaps") { format!("glibc-hwcaps/{level}") } else { level.clone() };
+        return Some(format!("the loader takes the copy in {directory}; lddtree knows no such subdirectories"));
     }
     if entry.contains("$LIB") || entry.contains("${LIB}") || entry.contains("PLATFORM}") || entry.contains("$PLATFORM")
     {
@@ -310,7 +316,7 @@ mod tests {
             (Some(LdLibraryPath), "", None, Some("/run/liba.so"), "LD_LIBRARY_PATH before RUNPATH"),
             (Some(LdSoCache), "", None, None, "ld.so.cache"),
             (Some(Rpath), "other", None, None, "root inherits the RPATH of other"),
-            (Some(Runpath), "root", Some("x86-64-v3"), Some("/plain/liba.so"), "glibc-hwcaps/x86-64-v3"),
+            (Some(Runpath), "root", Some("x86-64-v3"), Some("/plain/liba.so"), "the copy in x86-64-v3"),
             (Some(AlreadyLoaded), "", None, None, "loaded before"),
             (Some(LdPath), "", None, None, "--ld-path"),
             (Some(Runpath), "root", None, Some("/else/liba.so"), "the loader comes to /loader first, lddtree to /else"),

@@ -1,7 +1,9 @@
 //! Where glibc looks for a library: ld.so(8), and `elf/dl-load.c` where the manual is silent.
 //!
-//! Not followed: `LD_AUDIT`, `DT_AUXILIARY` and `DT_FILTER`, `/etc/ld.so.preload`, the legacy `tls/` and platform
-//! subdirectories of glibc before 2.37, and what a program under `AT_SECURE` ignores.
+//! The order of the lists is `_dl_map_object`'s, how each is read `fillin_rpath`'s; the cache is `elf/dl-cache.c`. What depends
+//! on the version is left to `subdirectories` (`elf/dl-hwcaps.c`).
+//!
+//! Not followed: `LD_AUDIT`, `LD_PREFER_MAP_32BIT_EXEC` and other tunables, and what a program under `AT_SECURE` ignores.
 
 use super::graph::Node;
 use super::lists::{self, EmptyEntry, List};
@@ -104,7 +106,10 @@ fn path_place(process: &Process<'_>, name: &Name) -> Place {
 
 fn cache_place(process: &Process<'_>, name: &Name, defaults: Defaults) -> Option<Place> {
     let cache = process.cache.as_ref()?;
-    let entry = cache.lookup(name.as_bytes(), process.machine?.cache_flags, process.hwcaps)?;
+    let subdirectories = &process.subdirectories;
+    let legacy = subdirectories.legacy.iter().filter_map(|legacy| legacy.bit).fold(0, |bits, bit| bits | 1 << bit);
+    let flags = process.machine?.cache_flags;
+    let entry = cache.lookup_by_legacy(name.as_bytes(), flags, &subdirectories.levels, legacy)?;
     if defaults == Defaults::Left && process.defaults.iter().any(|directory| entry.path.starts_with(directory)) {
         return None;
     }
@@ -172,9 +177,5 @@ impl<'a> Reading<'a> {
 }
 
 fn tokens<'a>(process: &'a Process<'_>, origin: &'a Path) -> Tokens<'a> {
-    Tokens {
-        origin,
-        library: process.library.as_deref(),
-        platform: process.machine.and_then(|machine| machine.platform),
-    }
+    Tokens { origin, library: process.library.as_deref(), platform: process.platform.as_deref() }
 }

@@ -2,6 +2,8 @@
 //!
 //! The engine reads no environment and no working directory; the caller fills [`LoaderInputs`] in.
 
+use super::ldso::GlibcVersion;
+use super::processor::{Maker, host_hwcaps, host_maker};
 use super::sysroot::{Root, View};
 use crate::engine::binary::{Binary, Slice};
 use std::ffi::OsString;
@@ -58,10 +60,14 @@ pub struct LoaderInputs {
     pub libc: Option<Libc>,
     /// The glibc-hwcaps subdirectories that the processor can use, best first ([`host_hwcaps`]).
     pub hwcaps: Vec<String>,
+    /// Whose processor it is, which decides on `$PLATFORM` and, before glibc 2.37, on the legacy subdirectories.
+    pub maker: Maker,
+    /// The version of glibc (`--glibc`); `None` for that of the loader that is found.
+    pub glibc: Option<GlibcVersion>,
     /// glibc's cache, usually `/etc/ld.so.cache`.
     pub cache_file: PathBuf,
-    /// The loader's default directories; `None` for those that the machine's libc was built with, as far as the
-    /// directory layout shows.
+    /// The loader's default directories; `None` for those that stand in the loader that is found, or, where none is, for those
+    /// that the directory layout suggests.
     pub default_directories: Option<Vec<PathBuf>>,
 }
 
@@ -79,6 +85,8 @@ impl LoaderInputs {
             host: None,
             libc: None,
             hwcaps: host_hwcaps(),
+            maker: host_maker(),
+            glibc: None,
             cache_file: PathBuf::from("/etc/ld.so.cache"),
             default_directories: None,
         }
@@ -93,29 +101,6 @@ impl LoaderInputs {
         let said = || self.libc.or_else(|| binary.slices.iter().find_map(libc_of_slice));
         said().unwrap_or_else(|| libc_below(&Root::new(self.sysroot.as_deref())))
     }
-}
-
-/// The glibc-hwcaps subdirectories that this processor can use, best first (x86-64 psABI, "micro-architecture levels").
-/// Empty on processors whose levels are not known to us.
-#[must_use]
-pub fn host_hwcaps() -> Vec<String> {
-    let mut levels = Vec::new();
-    #[cfg(target_arch = "x86_64")]
-    {
-        use std::is_x86_feature_detected as has;
-        let v2 = has!("cmpxchg16b") && has!("popcnt") && has!("sse3") && has!("sse4.1") && has!("sse4.2");
-        let v2 = v2 && has!("ssse3");
-        let v3 = v2 && has!("avx") && has!("avx2") && has!("bmi1") && has!("bmi2") && has!("f16c") && has!("fma");
-        let v3 = v3 && has!("lzcnt") && has!("movbe");
-        let v4 = v3 && has!("avx512f") && has!("avx512bw") && has!("avx512cd");
-        let v4 = v4 && has!("avx512dq") && has!("avx512vl");
-        for (level, usable) in [("x86-64-v4", v4), ("x86-64-v3", v3), ("x86-64-v2", v2)] {
-            if usable {
-                levels.push(level.to_string());
-            }
-        }
-    }
-    levels
 }
 
 /// Whose loader will load `binary`: said by its interpreter, else by the libc it needs, else by what this machine has.

@@ -14,7 +14,6 @@ use super::preload::preloads;
 use super::process::Process;
 use super::search::{Group, Outcome, Request, search};
 use super::sysroot::View;
-use super::tokens::as_path;
 use super::{dyld, glibc, musl, versions, windows};
 use crate::engine::binary::{Arch, Format, Name, Needed, NeededBinding};
 use crate::engine::report::audit::{FoundBy, SearchRule};
@@ -49,7 +48,10 @@ pub(super) fn load(
     };
     let arch = main.arch.clone();
     let process = match judge {
-        Judge::Elf(libc) => Process::elf(inputs, objects, &arch, libc),
+        Judge::Elf(libc) => {
+            let named = main.node.loaded().and_then(|slice| slice.interpreter.as_ref());
+            Process::elf(inputs, objects, &arch, (libc, named))
+        }
         Judge::Other(_) => Process::other(inputs),
     };
     let loaded = Loaded::new(judge);
@@ -79,7 +81,7 @@ struct Load<'a> {
 impl Load<'_> {
     /// Loads a whole process, which begins with `main`.
     fn run(&mut self, main: Start, context: &Context) -> Result<()> {
-        self.interpreter = self.find_interpreter(&main.node);
+        self.interpreter = self.process.interpreter.clone();
         let id = self.loaded.add_root(main.node, main.inode);
         self.queue.push_back(id);
         self.preload();
@@ -105,15 +107,6 @@ impl Load<'_> {
             self.request_all(id);
         }
         Ok(())
-    }
-
-    fn find_interpreter(&self, main: &Node) -> Option<PathBuf> {
-        let Judge::Elf(libc) = self.judge else { return None };
-        let named = main.loaded().and_then(|slice| slice.interpreter.clone());
-        let usual = self.process.machine.map(|machine| machine.interpreter(libc));
-        let path = named.map(|name| as_path(name.as_bytes()).to_path_buf()).or(usual);
-        let opened = |path: &PathBuf| self.process.root.openable(View::Process, path);
-        path.filter(|path| opened(path).is_ok_and(|path| path.is_file()))
     }
 
     /// Loads what comes before all other libraries. A missing one is passed over by ld.so.
@@ -176,7 +169,7 @@ impl Load<'_> {
             root: &self.process.root,
             arch: &self.arch,
             judge: self.judge,
-            hwcaps: self.process.hwcaps,
+            subdirectories: &self.process.subdirectories,
         };
         let mut outcome = search(self.objects, request, &self.places(from, name, how));
         match outcome.found.take() {

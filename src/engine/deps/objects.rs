@@ -3,6 +3,7 @@
 //! A file is known by its inode, size and modification time, so that one that was edited in between is read again.
 
 use super::cache::LoaderCache;
+use super::ldso::LdSo;
 use crate::engine::Result;
 use crate::engine::binary::{self, Binary};
 use crate::engine::file::{Identity, ReadAt, Windows};
@@ -59,6 +60,7 @@ impl Looked {
 pub(super) struct Objects {
     objects: Mutex<HashMap<Key, Arc<Object>>>,
     caches: Mutex<HashMap<Key, Option<Arc<LoaderCache>>>>,
+    loaders: Mutex<HashMap<Key, Arc<LdSo>>>,
 }
 
 impl Objects {
@@ -108,6 +110,18 @@ impl Objects {
         let key = key_of(&Identity::from_metadata(&std::fs::metadata(path).ok()?));
         let mut caches = self.caches.lock().unwrap_or_else(PoisonError::into_inner);
         caches.entry(key).or_insert_with(|| LoaderCache::read(path).ok().map(Arc::new)).clone()
+    }
+
+    /// What the loader `path` says of itself; nothing of one that is not there.
+    pub(super) fn loader(&self, path: &Path) -> Arc<LdSo> {
+        let Ok(metadata) = std::fs::metadata(path) else { return Arc::default() };
+        let key = key_of(&Identity::from_metadata(&metadata));
+        if let Some(known) = self.loaders.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
+            return Arc::clone(known);
+        }
+        let read = Arc::new(LdSo::read(path, self));
+        self.loaders.lock().unwrap_or_else(PoisonError::into_inner).insert(key, Arc::clone(&read));
+        read
     }
 }
 

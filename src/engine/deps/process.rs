@@ -6,10 +6,14 @@ use super::cache::LoaderCache;
 use super::conf;
 use super::graph::Node;
 use super::inputs::{Libc, LoaderInputs};
+use super::ldso::GlibcVersion;
 use super::machine::Machine;
 use super::objects::Objects;
+use super::processor;
 use super::search::{At, Group, Place};
+use super::subdirectories::Subdirectories;
 use super::sysroot::{Root, View};
+use super::tokens::as_path;
 use crate::engine::binary::{Arch, Name, RunPathTag, Slice};
 use crate::engine::report::audit::SearchRule;
 use std::cell::{OnceCell, RefCell};
@@ -26,18 +30,22 @@ pub(super) struct Process<'a> {
     pub(super) root: Root,
     /// Its working directory.
     pub(super) working: (View, PathBuf),
+    /// The loader, where it is there; a path of the process.
+    pub(super) interpreter: Option<PathBuf>,
     /// The ELF machine; `None` for another format or an unknown machine.
     pub(super) machine: Option<&'static Machine>,
     /// The default directories of glibc.
     pub(super) defaults: Vec<PathBuf>,
     /// What `$LIB` means to glibc.
     pub(super) library: Option<String>,
+    /// What `$PLATFORM` means to glibc.
+    pub(super) platform: Option<String>,
     /// glibc's cache.
     pub(super) cache: Option<Arc<LoaderCache>>,
     /// The directories that stand in for a cache which a sysroot does not have.
     pub(super) conf: Vec<PathBuf>,
-    /// The glibc-hwcaps subdirectories that count.
-    pub(super) hwcaps: &'a [String],
+    /// What glibc looks into before a directory itself.
+    pub(super) subdirectories: Subdirectories,
     /// The number of the artifact: 0, or that of what a program with nodes before it opens.
     pub(super) artifact: usize,
     /// The lists that were made.
@@ -103,22 +111,47 @@ impl Lists {
 }
 
 impl<'a> Process<'a> {
-    /// The process of an ELF file of machine `arch`.
-    pub(super) fn elf(inputs: &'a LoaderInputs, objects: &Objects, arch: &Arch, libc: Libc) -> Self {
+    /// The process of an ELF file of machine `arch`, whose interpreter is `named`, if it names one.
+    pub(super) fn elf(
+        inputs: &'a LoaderInputs,
+        objects: &Objects,
+        arch: &Arch,
+        (libc, named): (Libc, Option<&Name>),
+    ) -> Self {
         let machine = Machine::of(arch);
         let process = Self { machine, ..Self::other(inputs) };
+        let usual = || machine.map(|machine| machine.interpreter(libc));
+        let interpreter = named.map(|name| as_path(name.as_bytes()).to_path_buf()).or_else(usual);
+        let opened = |path: &PathBuf| process.root.openable(View::Process, path).ok().filter(|path| path.is_file());
+        let opened_interpreter = interpreter.as_ref().and_then(opened);
+        let process = Self { interpreter: interpreter.filter(|_| opened_interpreter.is_some()), ..process };
         if libc == Libc::Musl {
             return process;
         }
+        let ldso = opened_interpreter.map(|path| objects.loader(&path)).unwrap_or_default();
         let of_machine = || machine.map(|machine| machine.default_directories(&process.root)).unwrap_or_default();
+        let recognized = || Some(ldso.directories.clone()).filter(|directories| !directories.is_empty());
+        let library = || machine.map(|machine| machine.library_token(&process.root));
         let cache = process.root.openable(View::Process, &inputs.cache_file).ok().and_then(|file| objects.cache(&file));
         let in_place = process.root.is_sysroot() && cache.is_none();
+        let levels = processor::levels_of(arch, &inputs.hwcaps);
+        let usual = machine.and_then(|machine| machine.platform);
+        let platform = processor::platform(arch, &levels, inputs.maker, usual);
+        let version = inputs.glibc.or(ldso.version);
+        // A loader that does not tell its version is taken for a new one.
+        let legacy = if version.is_some_and(|version| version < GlibcVersion::NO_LEGACY) {
+            processor::legacy(arch, &levels, inputs.maker, platform.as_deref())
+        } else {
+            Vec::new()
+        };
+        let levels = if version.is_some_and(|version| version < GlibcVersion::HWCAPS) { Vec::new() } else { levels };
         Self {
-            defaults: inputs.default_directories.clone().unwrap_or_else(of_machine),
-            library: machine.map(|machine| machine.library_token(&process.root)),
+            defaults: inputs.default_directories.clone().or_else(recognized).unwrap_or_else(of_machine),
+            library: ldso.library.clone().or_else(library),
+            platform,
             conf: if in_place { conf::directories(&process.root) } else { Vec::new() },
             cache,
-            hwcaps: if arch.name == "x86_64" { inputs.hwcaps.as_slice() } else { &[] },
+            subdirectories: Subdirectories::new(levels, legacy),
             ..process
         }
     }
@@ -130,12 +163,14 @@ impl<'a> Process<'a> {
             inputs,
             working: root.view(&inputs.current_directory),
             root,
+            interpreter: None,
             machine: None,
             defaults: Vec::new(),
             library: None,
+            platform: None,
             cache: None,
             conf: Vec::new(),
-            hwcaps: &[],
+            subdirectories: Subdirectories::default(),
             artifact: 0,
             lists: Lists::default(),
         }

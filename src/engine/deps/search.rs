@@ -2,10 +2,12 @@
 
 use super::candidate::{Judge, Verdict, judge};
 use super::objects::{Object, Objects};
+use super::subdirectories::Subdirectories;
 use super::sysroot::{Root, View};
 use super::tokens::as_path;
 use crate::engine::binary::{Arch, Binary, Name};
 use crate::engine::report::audit::{Candidate, FoundBy, Rejection, SearchRule};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -68,8 +70,8 @@ pub(super) struct Request<'a> {
     pub(super) arch: &'a Arch,
     /// Whose rules judge a file.
     pub(super) judge: Judge,
-    /// The glibc-hwcaps subdirectories to try in each directory, best first.
-    pub(super) hwcaps: &'a [String],
+    /// The subdirectories to try before each directory.
+    pub(super) subdirectories: &'a Subdirectories,
 }
 
 /// A library that was found.
@@ -102,15 +104,16 @@ pub(super) struct Outcome {
 
 /// Looks at the places of `groups`, in order.
 ///
-/// The candidates hold every directory's file. Of its glibc-hwcaps subdirectories only those that exist are tried, since
+/// The candidates hold every directory's file. Of its subdirectories for hardware capabilities only those that exist are tried, since
 /// the loader asks for a directory once and then leaves it out.
 pub(super) fn search(objects: &Objects, request: Request<'_>, groups: &[Group]) -> Outcome {
     let mut outcome = Outcome::default();
     let root = request.root;
     'groups: for group in groups {
         for place in group.iter() {
-            for (path, hwcaps) in files(place, request) {
-                let openable = root.openable(place.view, &path);
+            let (files, exists) = files(place, request);
+            for (path, hwcaps) in files {
+                let openable = if exists { root.openable(place.view, &path) } else { Err(ErrorKind::NotFound.into()) };
                 let rejected = match judge(objects, openable, request.arch, request.judge) {
                     Verdict::Taken { object, binary, slice } => {
                         let (entry, owner) = (place.entry.as_deref(), place.owner.as_deref());
@@ -144,23 +147,21 @@ fn refused(root: &Root, place: &Place, path: &Path, hwcaps: Option<String>, reje
     Candidate { path: root.shown(place.view, path), rule: place.rule, entry, owner, hwcaps, rejected }
 }
 
-/// The files of one place, in the order in which they are tried, each with its glibc-hwcaps subdirectory.
-fn files(place: &Place, request: Request<'_>) -> Vec<(PathBuf, Option<String>)> {
+/// The files of one place, in the order in which they are tried, each with its subdirectory for hardware capabilities; and
+/// whether the directory is there at all.
+fn files(place: &Place, request: Request<'_>) -> (Vec<(PathBuf, Option<String>)>, bool) {
     let name = as_path(request.name.as_bytes());
     match &place.at {
-        At::File(path) => vec![(path.clone(), place.hwcaps.clone())],
-        At::DirectoryIgnoringCase(directory) => vec![(ignoring_case(request.root, place.view, directory, name), None)],
+        At::File(path) => (vec![(path.clone(), place.hwcaps.clone())], true),
+        At::DirectoryIgnoringCase(directory) => {
+            (vec![(ignoring_case(request.root, place.view, directory, name), None)], true)
+        }
         At::Directory(directory) => {
-            let mut files = Vec::new();
-            let levels = directory.join("glibc-hwcaps");
-            let is_directory = |path: &Path| request.root.is_directory(place.view, path);
-            if !request.hwcaps.is_empty() && takes_hwcaps(place.rule) && is_directory(&levels) {
-                let usable = request.hwcaps.iter().map(|level| (levels.join(level), level));
-                let usable = usable.filter(|(directory, _)| is_directory(directory));
-                files.extend(usable.map(|(directory, level)| (directory.join(name), Some(level.clone()))));
-            }
+            let known = request.subdirectories.of(request.root, place.view, directory);
+            let inner = known.inner.iter().filter(|_| takes_hwcaps(place.rule));
+            let mut files: Vec<_> = inner.map(|(inner, called)| (inner.join(name), Some(called.clone()))).collect();
             files.push((directory.join(name), None));
-            files
+            (files, known.exists)
         }
     }
 }

@@ -176,7 +176,8 @@ pub const fn rule(rule: SearchRule) -> &'static str {
 pub fn found_by(found: &FoundBy) -> String {
     let mut text = rule(found.rule).to_owned();
     if let Some(owner) = &found.owner {
-        text.push_str(" of ");
+        // "RPATH of the program host"
+        text.push_str(if found.rule == SearchRule::MainRpath { " " } else { " of " });
         text.push_str(owner);
     }
     if let Some(entry) = &found.entry {
