@@ -3,7 +3,7 @@
 use super::arguments::{Audit, Common};
 use super::artifacts::Look;
 use super::output::{Output, Tone};
-use super::{FINDINGS, OK, TROUBLE, artifacts, environment};
+use super::{FINDINGS, OK, TROUBLE, artifacts, audit_symbols, environment};
 use crate::engine::audit::{Lenses, Questions, Tag};
 use crate::engine::report::audit::{ArtifactReport, AuditDocument, Finding, NodeRole, Severity};
 use crate::engine::report::words::{self, counted};
@@ -93,6 +93,7 @@ fn print_artifact(artifact: &ArtifactReport, verbose: bool, output: &mut Output)
     {
         row("entry points", points.found.join(", "), output)?;
     }
+    audit_symbols::print(artifact, verbose, output)?;
     for finding in &artifact.findings {
         print_finding(finding, verbose, output)?;
     }
@@ -158,6 +159,7 @@ fn rows(name: &str, values: &[String], output: &mut Output) -> Result<()> {
     Ok(())
 }
 
-fn row(name: &str, value: impl Display, output: &mut Output) -> Result<()> {
+/// One labelled line.
+pub(super) fn row(name: &str, value: impl Display, output: &mut Output) -> Result<()> {
     output.line(format_args!("  {name:<13} {value}"))
 }

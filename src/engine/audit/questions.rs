@@ -1,8 +1,11 @@
 //! The questions that take their time, answered only where they are asked, into a report that stands already.
 
 use super::{Audit, AuditOptions, Tag, owned};
+use crate::engine::binary::{Format, ObjectKind};
+use crate::engine::deps::{Loader, LoaderInputs, Placed};
 use crate::engine::project::Artifact;
-use crate::engine::report::audit::ArtifactReport;
+use crate::engine::report::audit::{ArtifactKind, ArtifactReport};
+use crate::engine::symbols::{Circumstances, bind};
 use crate::engine::{Context, Result};
 use std::path::Path;
 
@@ -89,6 +92,36 @@ pub fn answer(
     if questions.owners {
         owned::fill_owners(&mut found.report, &options.owners, context)?;
     }
-    let _ = (artifact, clean);
+    if questions.symbols {
+        symbols(found, artifact, clean, options, context)?;
+    }
     context.advance(0)
+}
+
+fn symbols(
+    found: &mut Audit,
+    artifact: &Artifact,
+    clean: &Path,
+    options: &AuditOptions,
+    context: &Context,
+) -> Result<()> {
+    let (Some(graph), Some(binary)) = (&found.graph, &found.binary) else { return Ok(()) };
+    let Some(slice) = found.report.slices.first_mut().filter(|_| binary.format == Format::Elf) else { return Ok(()) };
+    let inputs = options.inputs_for(artifact);
+    let host = match &inputs.host {
+        Some(program) => {
+            let alone = LoaderInputs { host: None, linked_paths: Vec::new(), ..inputs.clone() };
+            Some(Loader::default().resolve(&Placed::in_place(program), 0, &alone, context)?)
+        }
+        None => None,
+    };
+    let is_program = binary.slices.first().is_some_and(|slice| slice.kind == ObjectKind::Executable);
+    let circumstances = Circumstances {
+        artifact: clean,
+        libc: inputs.libc_of(binary),
+        host: host.as_ref(),
+        python_is_there: host.is_none() && !is_program && artifact.kind != ArtifactKind::Bin,
+    };
+    slice.symbols = Some(bind(graph, &circumstances, context)?);
+    Ok(())
 }

@@ -25,7 +25,7 @@ pub struct ObjectSymbols {
     pub python: usize,
     /// How many nobody defines: the load, or the first call, fails.
     pub unbound: usize,
-    /// The symbols, by name: of the artifact all, of other objects those that stay unbound.
+    /// The symbols, by state and name: of the artifact all, of other objects those that stay unbound.
     pub symbols: Vec<SymbolBinding>,
 }
 
@@ -50,12 +50,12 @@ pub struct SymbolBinding {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum BindingState {
-    /// An object of the tree defines it.
-    Bound,
-    /// The Python that loads the extension module defines it.
-    Python,
-    /// Nobody defines it, and it is weak.
-    WeakUnbound,
     /// Nobody defines it.
     Unbound,
+    /// Nobody defines it, and it is weak.
+    WeakUnbound,
+    /// The Python that loads the extension module defines it.
+    Python,
+    /// An object of the tree, or of the host, defines it.
+    Bound,
 }
