@@ -15,8 +15,6 @@ use std::sync::mpsc;
 
 /// Bytes that a thread reads at once.
 const WINDOW: u64 = 1 << 20;
-/// The longest instruction of any machine, in bytes (x86).
-const LONGEST_INSTRUCTION: u64 = 15;
 /// More threads than this gain nothing: the disk is the limit.
 const MOST_THREADS: usize = 8;
 
@@ -148,8 +146,7 @@ fn read_chunk<R: Reader>(
             }
             let bytes = window.get((at - first) as usize..).and_then(|rest| rest.get(..wanted as usize));
             let bytes = bytes.unwrap_or_default();
-            let used = reader.read(&stretch, at, bytes) as u64;
-            at += used.max(wanted.saturating_sub(LONGEST_INSTRUCTION)).max(1);
+            at += (reader.read(&stretch, at, bytes) as u64).max(1);
         }
     }
     Ok(reader.found())
