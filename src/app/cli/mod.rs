@@ -3,6 +3,7 @@
 mod arguments;
 mod artifacts;
 mod audit;
+mod audit_instructions;
 mod audit_symbols;
 mod branches;
 mod build;

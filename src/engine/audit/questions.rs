@@ -2,7 +2,9 @@
 
 use super::{Audit, AuditOptions, Tag, owned};
 use crate::engine::binary::{Format, ObjectKind};
+use crate::engine::code;
 use crate::engine::deps::{Loader, LoaderInputs, Placed};
+use crate::engine::file::Windows;
 use crate::engine::project::Artifact;
 use crate::engine::report::audit::{ArtifactKind, ArtifactReport};
 use crate::engine::symbols::{Circumstances, bind};
@@ -94,6 +96,14 @@ pub fn answer(
     }
     if questions.symbols {
         symbols(found, artifact, clean, options, context)?;
+    }
+    if questions.instructions
+        && let Some(binary) = &found.binary
+    {
+        let source = Windows::open(clean)?;
+        for (report, slice) in found.report.slices.iter_mut().zip(&binary.slices) {
+            report.instructions = code::instructions(slice, &source, context)?;
+        }
     }
     context.advance(0)
 }
