@@ -3,6 +3,7 @@
 //! A case whose tool is missing is shown as ignored, with the reason; with WHEELWRIGHT_CI=1 that is a failure.
 #![allow(missing_docs)]
 
+mod audited;
 mod garbled;
 mod python;
 mod system;
@@ -38,6 +39,9 @@ fn main() {
         trial("installed_files_have_the_owner_that_dpkg_names", system::has_dpkg(), system::as_dpkg),
         trial("diverted_files_have_the_owner_that_lists_them", system::has_dpkg(), system::diverted),
         trial("installed_modules_have_the_owner_that_importlib_names", python::has_python(), python::as_importlib),
+        trial("an_audit_names_the_owners_of_external_libraries", Ok(()), audited::external),
+        trial("owners_of_a_tree_are_named_when_asked_for", Ok(()), audited::trees),
+        trial("the_program_prints_owners", Ok(()), audited::program),
         trial("dpkgs_lists_are_read_in_any_spelling", Ok(()), written::dpkg),
         trial("an_image_without_dpkg_has_checksums_for_lists", Ok(()), written::distroless),
         trial("apks_database_is_read", Ok(()), written::apk),
