@@ -36,11 +36,22 @@ fn chosen(all: &[PathBuf], count: usize) -> Vec<PathBuf> {
     (0..count).filter_map(|_| all.get(next() % all.len().max(1)).cloned()).collect()
 }
 
-/// The packages that `dpkg -S` names for each of `paths`, in one run; diversions are left out.
+/// `path` as a pattern for `dpkg -S` that fits nothing else.
+fn pattern(path: &Path) -> String {
+    let special = |letter: char| if r"\*?[".contains(letter) { format!(r"\{letter}") } else { letter.to_string() };
+    path.to_string_lossy().chars().map(special).collect()
+}
+
+/// The packages that `dpkg -S` names for each of `paths`; diversions are left out.
 fn searched(paths: &BTreeSet<PathBuf>) -> BTreeMap<PathBuf, BTreeSet<String>> {
     let mut found: BTreeMap<PathBuf, BTreeSet<String>> = BTreeMap::new();
     for part in paths.iter().collect::<Vec<_>>().chunks(200) {
-        let output = Command::new("dpkg").env("LC_ALL", "C").arg("-S").args(part).output().expect("dpkg runs");
+        let output = Command::new("dpkg")
+            .env("LC_ALL", "C")
+            .arg("-S")
+            .args(part.iter().map(|path| pattern(path)))
+            .output()
+            .expect("dpkg runs");
         for line in String::from_utf8_lossy(&output.stdout).lines() {
             let Some((packages, path)) = line.split_once(": /") else { continue };
             if !line.starts_with("diversion by") && !line.starts_with("local diversion") {

@@ -68,8 +68,7 @@ impl Root {
     pub(super) fn place(&self, path: &Path) -> Option<Place> {
         let base = path.file_name()?.as_bytes().to_vec();
         let parent = path.parent().unwrap_or(Path::new("/"));
-        let directory = self.directory(parent).unwrap_or_else(|| parent.to_path_buf());
-        Some(Place { directory, base })
+        Some(Place { directory: self.listed(parent.as_os_str().as_bytes()), base })
     }
 
     /// Where the file behind `path` really lies; `None` when there is none.
@@ -82,7 +81,8 @@ impl Root {
     /// The directory that a database spells `listed`: without symbolic links, or as it stands where there is none.
     pub(super) fn listed(&self, listed: &[u8]) -> PathBuf {
         let listed = Path::new(OsStr::from_bytes(listed));
-        self.directory(listed).unwrap_or_else(|| listed.to_path_buf())
+        // Without doubled or trailing slashes, since spellings are compared.
+        self.directory(listed).unwrap_or_else(|| listed.components().collect())
     }
 
     /// `path` without symbolic links; remembered, since databases name one directory many times.
