@@ -37,7 +37,7 @@ fn main() {
     let arguments = Arguments::from_args();
     let trials = vec![
         trial("installed_files_have_the_owner_that_dpkg_names", system::has_dpkg(), system::as_dpkg),
-        trial("diverted_files_have_the_owner_that_lists_them", system::has_dpkg(), system::diverted),
+        trial("diverted_files_have_the_owner_that_lists_them", system::has_diversions(), system::diverted),
         trial("installed_modules_have_the_owner_that_importlib_names", python::has_python(), python::as_importlib),
         trial("an_audit_names_the_owners_of_external_libraries", Ok(()), audited::external),
         trial("owners_of_a_tree_are_named_when_asked_for", Ok(()), audited::trees),

@@ -122,25 +122,38 @@ pub fn as_dpkg() -> Result<(), Failed> {
     if known < 100 { Err(format!("only {known} of {} files belong to a package", chosen.len()).into()) } else { Ok(()) }
 }
 
-pub fn diverted() -> Result<(), Failed> {
+/// The diversions of this machine of which a regular file lies at one of the names: name, other name, by whom.
+fn diversions() -> Vec<[String; 3]> {
     let text = std::fs::read_to_string("/var/lib/dpkg/diversions").unwrap_or_default();
-    let lines: Vec<&str> = text.lines().collect();
+    let lines: Vec<String> = text.lines().map(str::to_owned).collect();
+    let (threes, _) = lines.as_chunks::<3>();
+    threes.iter().filter(|[from, to, _]| is_file(from) || is_file(to)).cloned().collect()
+}
+
+/// A link counts for what is behind it, which has nothing to do with a diversion.
+fn is_file(path: &str) -> bool {
+    std::fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_file())
+}
+
+pub fn has_diversions() -> Result<(), String> {
+    has_dpkg()?;
+    if diversions().is_empty() { Err("no regular file is diverted here".into()) } else { Ok(()) }
+}
+
+pub fn diverted() -> Result<(), Failed> {
     let owners = Owners::new(None);
     let mut wrong = Vec::new();
-    for three in lines.chunks_exact(3) {
-        let [from, to, by] = three else { continue };
-        // A link counts for what is behind it, which has nothing to do with the diversion.
-        let is_file = |path: &str| std::fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_file());
-        let everything: BTreeSet<PathBuf> = spellings(Path::new(from)).into_iter().collect();
+    for [from, to, by] in diversions() {
+        let everything: BTreeSet<PathBuf> = spellings(Path::new(&from)).into_iter().collect();
         let listing: BTreeSet<String> = searched(&everything).into_values().flatten().collect();
         let others: Vec<&str> =
-            listing.iter().filter_map(|package| package.split(':').next()).filter(|package| package != by).collect();
-        let found = owned(&owners, &[from, to]);
+            listing.iter().filter_map(|package| package.split(':').next()).filter(|package| *package != by).collect();
+        let found = owned(&owners, &[&from, &to]);
         let name = |at: usize| found[at].split(' ').next().unwrap_or_default();
-        if is_file(from) && *by != ":" && name(0) != *by {
+        if is_file(&from) && by != ":" && name(0) != by {
             wrong.push(format!("{from}: {}, diverted by {by}", found[0]));
         }
-        if is_file(to) && !others.contains(&name(1)) && !others.is_empty() {
+        if is_file(&to) && !others.contains(&name(1)) && !others.is_empty() {
             wrong.push(format!("{to}: {}, from {from} of {others:?}", found[1]));
         }
     }
