@@ -10,6 +10,7 @@ use wheelwright::engine::audit::audit;
 use wheelwright::engine::audit::findings::{Circumstances, findings};
 use wheelwright::engine::file::sha256;
 use wheelwright::engine::project::CargoOutput;
+use wheelwright::engine::repair::Mode;
 use wheelwright::engine::report::audit::{ArtifactKind, RelatedFile};
 
 fn build(project: &Path) -> Result<String, Failed> {
@@ -72,7 +73,7 @@ pub fn fix_works() -> Result<(), Failed> {
             repaired: true,
         });
     }
-    let all = findings(&found, &Circumstances { staging: &staging, refusal: None, changed: None });
+    let all = findings(&found, &Circumstances { staging: &staging, refusal: None, changed: None, mode: Mode::Repair });
     assert_eq!(all.iter().map(|one| one.code.as_str()).collect::<Vec<_>>(), ["WW001", "WW002"]);
     let inode = std::fs::metadata(&deps)?.ino();
     for finding in &all {

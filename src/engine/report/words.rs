@@ -47,6 +47,20 @@ pub fn counted(count: usize, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })
 }
 
+/// A rule of a policy's reasons in words.
+#[must_use]
+pub fn policy_rule(rule: &str) -> &str {
+    match rule {
+        "symbol_version" => "a symbol version is newer than the tag allows",
+        "blacklist" => "a symbol on the tag's black list is used",
+        "library" => "the library is not on the tag's list",
+        "libpython" => "libpython is linked",
+        "architecture" => "the tag is not for this architecture",
+        "external_symbol_version" => "an external library demands a symbol version newer than the tag allows",
+        other => other,
+    }
+}
+
 /// What an artifact is to its project.
 #[must_use]
 pub const fn kind(kind: ArtifactKind) -> &'static str {
@@ -162,7 +176,8 @@ pub const fn rule(rule: SearchRule) -> &'static str {
 pub fn found_by(found: &FoundBy) -> String {
     let mut text = rule(found.rule).to_owned();
     if let Some(owner) = &found.owner {
-        text.push_str(" of ");
+        // "RPATH of the program host"
+        text.push_str(if found.rule == SearchRule::MainRpath { " " } else { " of " });
         text.push_str(owner);
     }
     if let Some(entry) = &found.entry {

@@ -159,7 +159,7 @@ impl Session {
         let mut report = audit.report.clone();
         report.staging = self.staging_report(artifact);
         report.will_patch = self.will_patch(artifact, slot);
-        report.findings = Self::findings(slot, &report);
+        report.findings = self.findings(slot, &report);
         Some(report)
     }
 

@@ -71,7 +71,7 @@ pub(super) fn already_repaired(report: &ArtifactReport, staging: &StagingReport)
 
 /// Cargo knows a missing output in `deps/` and makes it anew; a missing one in the profile directory it only links again,
 /// patched bytes and all.
-fn rebuild(report: &ArtifactReport, staging: &StagingReport) -> Vec<String> {
+pub(super) fn rebuild(report: &ArtifactReport, staging: &StagingReport) -> Vec<String> {
     let mut paths: BTreeSet<&Path> = BTreeSet::from([report.path.as_path()]);
     paths.extend(staging.cargo_output.as_deref());
     paths.extend(staging.related.iter().map(|file| file.path.as_path()));

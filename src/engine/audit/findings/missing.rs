@@ -1,15 +1,20 @@
-//! WW003: a needed library that is nowhere on the search.
+//! WW003, a needed library that is nowhere on the search, and WW029, one that may be missing and is.
 
+use super::shipped::requesters;
 use super::{finding, quoted};
-use crate::engine::binary::is_suffixed;
+use crate::engine::binary::{Format, is_suffixed};
 use crate::engine::report::audit::{
     ArtifactReport, Candidate, Finding, FoundBy, NodeRole, Rejection, SearchRule, Severity, Tree, TreeEdge, TreeNode,
 };
 use std::collections::BTreeMap;
 
 /// WW003 for every library that is found nowhere, or by a linked path only. Missing grafted names of an artifact that is
-/// `already_repaired` are that finding's.
-pub(super) fn missing_libraries(report: &ArtifactReport, already_repaired: bool) -> Vec<Finding> {
+/// `already_repaired` are that finding's; how to mend what is in `explained` is said by WW010.
+pub(super) fn missing_libraries(
+    report: &ArtifactReport,
+    already_repaired: bool,
+    explained: &[Finding],
+) -> Vec<Finding> {
     let mut found: BTreeMap<String, Finding> = BTreeMap::new();
     for tree in report.slices.iter().filter_map(|slice| slice.tree.as_ref()) {
         for node in &tree.nodes {
@@ -18,7 +23,7 @@ pub(super) fn missing_libraries(report: &ArtifactReport, already_repaired: bool)
             }
             let edges: Vec<&TreeEdge> = tree.edges.iter().filter(|edge| edge.to == node.id).collect();
             let one = if node.role == NodeRole::Missing {
-                absent(report, tree, node, &edges)
+                absent(report, tree, node, &edges, explained)
             } else {
                 linked(report, tree, node, &edges)
             };
@@ -30,16 +35,23 @@ pub(super) fn missing_libraries(report: &ArtifactReport, already_repaired: bool)
     found.into_values().collect()
 }
 
-fn absent(report: &ArtifactReport, tree: &Tree, node: &TreeNode, edges: &[&TreeEdge]) -> Option<Finding> {
+fn absent(
+    report: &ArtifactReport,
+    tree: &Tree,
+    node: &TreeNode,
+    edges: &[&TreeEdge],
+    explained: &[Finding],
+) -> Option<Finding> {
     // A weak need may stay unmet: the file loads without it.
     let edge = edges.iter().find(|edge| !edge.weak)?;
     let in_crate = report.lens_differences.iter().flatten().find(|one| one.name == node.name);
     let found_there = in_crate.and_then(|one| one.lddtree.as_ref());
-    let mut evidence = vec![requesters(tree, edges)];
+    let mut evidence = vec![needed_by(tree, node)];
     evidence.extend(searched(edge));
     if let Some(path) = found_there {
         evidence.push(format!("lddtree finds {}, which no loader will", path.display()));
     }
+    let is_explained = explained.iter().any(|one| one.title.starts_with(&format!("{} ", node.name)));
     let mut fix = vec![
         format!("# install {}, or say where it lies:", node.name),
         format!("# wheelwright audit --ld-path DIRECTORY {}", quoted(&report.path)),
@@ -49,6 +61,9 @@ fn absent(report: &ArtifactReport, tree: &Tree, node: &TreeNode, edges: &[&TreeE
             "# if a build script links it, build with `wheelwright build`, which keeps the script's linked paths"
                 .into(),
         );
+    }
+    if is_explained {
+        fix = vec!["# it is there, and a search path that is not inherited leads to it: WW010 says what to do".into()];
     }
     let severity = if found_there.is_some() { Severity::Note } else { Severity::Error };
     let title = match found_there {
@@ -62,7 +77,7 @@ fn absent(report: &ArtifactReport, tree: &Tree, node: &TreeNode, edges: &[&TreeE
 fn linked(report: &ArtifactReport, tree: &Tree, node: &TreeNode, edges: &[&TreeEdge]) -> Option<Finding> {
     let is_linked = |found: &FoundBy| found.rule == SearchRule::LinkedPath;
     let edge = edges.iter().find(|edge| edge.found_by.as_ref().is_some_and(is_linked))?;
-    let mut evidence = vec![requesters(tree, edges)];
+    let mut evidence = vec![needed_by(tree, node)];
     evidence.extend(searched(edge));
     evidence.extend(node.path.as_ref().map(|path| format!("found in a linked path: {}", path.display())));
     let bundled = report.external_libs.iter().flatten();
@@ -76,12 +91,39 @@ fn linked(report: &ArtifactReport, tree: &Tree, node: &TreeNode, edges: &[&TreeE
     Some(finding("WW003", Severity::Note, title, evidence, vec![fix.to_string()]))
 }
 
-fn requesters(tree: &Tree, edges: &[&TreeEdge]) -> String {
-    let mut names: Vec<&str> =
-        edges.iter().filter_map(|edge| tree.nodes.get(edge.from)).map(|node| node.name.as_str()).collect();
-    names.sort_unstable();
-    names.dedup();
-    format!("needed by {}", names.join(", "))
+fn needed_by(tree: &Tree, node: &TreeNode) -> String {
+    format!("needed by {}", requesters(tree, node.id).join(", "))
+}
+
+/// WW029 for every library that is missing and that every requester can do without. What is missing of `LD_PRELOAD` and of
+/// an ELF filter's auxiliaries is no need of the file.
+pub(super) fn weak_libraries(report: &ArtifactReport) -> Vec<Finding> {
+    let (binding, fix) = match report.format {
+        Some(Format::MachO) => ("linked weakly", "# or link it without -weak-l, so that its absence shows at once"),
+        Some(Format::Pe) => ("delay-loaded", "# or link it without /DELAYLOAD, so that its absence shows at once"),
+        _ => return Vec::new(),
+    };
+    let mut found: BTreeMap<String, Finding> = BTreeMap::new();
+    for tree in report.slices.iter().filter_map(|slice| slice.tree.as_ref()) {
+        for node in tree.nodes.iter().filter(|node| node.role == NodeRole::Missing) {
+            let edges: Vec<&TreeEdge> = tree.edges.iter().filter(|edge| edge.to == node.id).collect();
+            let Some(edge) = edges.first().filter(|_| edges.iter().all(|edge| edge.weak)) else { continue };
+            let mut evidence = vec![format!("{}, {binding}", needed_by(tree, node))];
+            evidence.extend(searched(edge));
+            let title = format!("{} is {binding} and found nowhere", node.name);
+            let fix = vec![
+                format!(
+                    "# {} loads, and fails when it calls into {}; if that is meant, nothing is to be mended",
+                    report.name, node.name
+                ),
+                format!("# else let it be bundled: wheelwright audit --ld-path DIRECTORY {}", quoted(&report.path)),
+                fix.to_string(),
+            ];
+            let one = finding("WW029", Severity::Warning, title, evidence, fix);
+            found.entry(node.name.clone()).or_insert(one);
+        }
+    }
+    found.into_values().collect()
 }
 
 /// Where the library was sought, in the loader's order.
@@ -89,12 +131,16 @@ fn searched(edge: &TreeEdge) -> Vec<String> {
     if edge.candidates.is_empty() && edge.found_by.is_none() {
         return vec!["there was nowhere to look: no search path and no default directory".to_string()];
     }
-    let line = |(number, candidate): (usize, &Candidate)| {
-        let entry = candidate.entry.as_ref().map(|entry| format!(" {entry}")).unwrap_or_default();
-        let path = candidate.path.display();
-        format!("sought {}: {}{entry}: {path}: {}", number + 1, rule(candidate.rule), rejection(candidate.rejected))
-    };
+    let line = |(number, candidate): (usize, &Candidate)| format!("sought {}: {}", number + 1, sought(candidate));
     edge.candidates.iter().enumerate().map(line).collect()
+}
+
+/// One place that was tried: `RUNPATH /opt/lib: /opt/lib/liba.so: no such file`.
+pub(super) fn sought(candidate: &Candidate) -> String {
+    let entry = candidate.entry.as_ref().map(|entry| format!(" {entry}")).unwrap_or_default();
+    let path = candidate.path.display();
+    let owner = candidate.owner.as_ref().map(|owner| format!(" of {owner}")).unwrap_or_default();
+    format!("{}{owner}{entry}: {path}: {}", rule(candidate.rule), rejection(candidate.rejected))
 }
 
 fn rule(rule: SearchRule) -> &'static str {

@@ -3,20 +3,31 @@
 //! Codes and severities are promised to scripts (README, "Findings"); every code has a page under `assets/findings`. A fix is
 //! lines for `sh` that work from any directory, and sentences behind a `#`, so that all of it can be run.
 
+mod answer;
 mod cache;
 mod edit;
+mod editable;
+mod hardening;
+mod lens;
 mod missing;
 mod module;
+mod processor;
+mod runpath;
+mod segments;
+mod shipped;
 mod tag;
+mod twins;
 
 use super::Audit;
-use crate::engine::repair::EditRefusal;
+use crate::engine::repair::{EditRefusal, Mode};
 use crate::engine::report::audit::{Finding, Severity, StagingReport};
 use std::path::Path;
 
 /// The codes that [`findings`] can give.
-pub const CODES: [&str; 11] =
-    ["WW001", "WW002", "WW003", "WW004", "WW005", "WW006", "WW011", "WW012", "WW018", "WW019", "WW026"];
+pub const CODES: [&str; 22] = [
+    "WW001", "WW002", "WW003", "WW004", "WW005", "WW006", "WW009", "WW010", "WW011", "WW012", "WW013", "WW014",
+    "WW015", "WW016", "WW017", "WW018", "WW019", "WW022", "WW025", "WW026", "WW027", "WW029",
+];
 
 /// What the findings need beyond the audit.
 #[derive(Debug, Clone, Copy)]
@@ -27,23 +38,38 @@ pub struct Circumstances<'a> {
     pub refusal: Option<&'a EditRefusal>,
     /// What changed in the artifact since it was staged, if something did; one sentence.
     pub changed: Option<&'a str>,
+    /// What the artifact is being made ready for.
+    pub mode: Mode,
 }
 
 /// The findings, by code and then by title.
 #[must_use]
 pub fn findings(audit: &Audit, circumstances: &Circumstances<'_>) -> Vec<Finding> {
     let report = &audit.report;
-    let repaired = cache::already_repaired(report, circumstances.staging);
+    let staging = circumstances.staging;
+    let repaired = cache::already_repaired(report, staging);
+    let not_inherited = runpath::not_inherited(audit, staging);
     let mut found: Vec<Finding> = Vec::new();
-    found.extend(missing::missing_libraries(report, repaired.is_some()));
+    found.extend(missing::missing_libraries(report, repaired.is_some(), &not_inherited));
+    found.extend(missing::weak_libraries(report));
+    found.extend(not_inherited);
     found.extend(repaired);
-    found.extend(cache::shared_inode(report, circumstances.staging));
+    found.extend(cache::shared_inode(report, staging));
     found.extend(module::libpython(report));
+    found.extend(module::build_machine_paths(report));
+    found.extend(module::no_entry_point(report));
+    found.extend(editable::cargo_paths(audit, staging, circumstances.mode));
     found.extend(tag::too_new_symbols(report));
     found.extend(tag::too_new_libraries(report));
     found.extend(tag::black_listed_symbols(report));
-    found.extend(module::build_machine_paths(report));
-    found.extend(module::no_entry_point(report));
+    found.extend(lens::lens_differences(report));
+    found.extend(answer::missing_versions(audit));
+    found.extend(answer::wrong_files(audit, staging));
+    found.extend(twins::twins(audit));
+    found.extend(hardening::executable_stack(audit, staging));
+    found.extend(hardening::text_relocations(audit));
+    found.extend(segments::misaligned(audit));
+    found.extend(processor::beyond_baseline(report));
     found.extend(circumstances.refusal.map(|refusal| edit::does_not_fit(report, refusal)));
     found.extend(circumstances.changed.map(|what| edit::changed(report, what)));
     found.sort_by(|one, other| (&one.code, &one.title).cmp(&(&other.code, &other.title)));
@@ -103,7 +129,7 @@ mod tests {
             symbols: None,
             instructions: None,
         }];
-        Audit { report, binary: None, externals: None, run_path: None }
+        Audit { report, binary: None, externals: None, run_path: None, graph: None }
     }
 
     fn node(id: usize, name: &str, role: NodeRole) -> TreeNode {
@@ -149,7 +175,7 @@ mod tests {
     }
 
     fn find(audit: &Audit, staging: &StagingReport) -> Vec<Finding> {
-        findings(audit, &Circumstances { staging, refusal: None, changed: None })
+        findings(audit, &Circumstances { staging, refusal: None, changed: None, mode: Mode::Repair })
     }
 
     fn codes(found: &[Finding]) -> Vec<(&str, Severity)> {
@@ -231,7 +257,10 @@ mod tests {
             lddtree: Some(missing),
             why: String::new(),
         }]);
-        assert_eq!(codes(&find(&audit, &audit.report.staging.clone())), [("WW003", Severity::Note)]);
+        let found = find(&audit, &audit.report.staging.clone());
+        assert_eq!(codes(&found), [("WW003", Severity::Note), ("WW009", Severity::Note)]);
+        assert!(found[1].fix.iter().any(|line| line.contains("WW003")), "the second points to the first");
+        audit.report.lens_differences = None;
         audit.report.slices[0].tree.as_mut().unwrap().edges[0].weak = true;
         assert_eq!(find(&audit, &audit.report.staging.clone()), []);
     }
@@ -317,8 +346,12 @@ mod tests {
             room: Some(32),
         };
         let staging = audit.report.staging.clone();
-        let circumstances =
-            Circumstances { staging: &staging, refusal: Some(&refusal), changed: Some("another inode") };
+        let circumstances = Circumstances {
+            staging: &staging,
+            refusal: Some(&refusal),
+            changed: Some("another inode"),
+            mode: Mode::Repair,
+        };
         let found = findings(&audit, &circumstances);
         assert_eq!(codes(&found), [("WW019", Severity::Error), ("WW026", Severity::Error)]);
         assert!(found[0].evidence.contains(&"needed: 56 bytes".to_string()));

@@ -3,6 +3,7 @@
 use super::super::demands::is_libpython;
 use super::super::entry_points::is_importable;
 use super::super::search_path::objection;
+use super::editable::is_cargo_path;
 use super::{finding, quoted};
 use crate::engine::binary::Format;
 use crate::engine::report::audit::{ArtifactKind, ArtifactReport, Finding, Severity};
@@ -27,12 +28,13 @@ pub(super) fn libpython(report: &ArtifactReport) -> Option<Finding> {
     Some(finding("WW004", Severity::Error, format!("{first} is linked"), evidence, fix))
 }
 
-/// WW011: entries of the search path that have no place in a wheel.
+/// WW011: entries of the search path that have no place in a wheel. Cargo's own paths are WW027's.
 pub(super) fn build_machine_paths(report: &ArtifactReport) -> Option<Finding> {
     let directory = report.names.as_ref().map(|names| names.artifact_dir.as_str());
     let mut seen = BTreeSet::new();
     let mut evidence = Vec::new();
-    for entry in report.slices.iter().flat_map(|slice| &slice.rpath.entries) {
+    let entries = report.slices.iter().flat_map(|slice| &slice.rpath.entries);
+    for entry in entries.filter(|entry| !is_cargo_path(report, entry)) {
         let Some(why) = objection(&entry.literal, directory).filter(|_| seen.insert(&entry.literal)) else { continue };
         let exists = if entry.exists == Some(true) { "; it exists here" } else { "" };
         evidence.push(format!("\"{}\" {why}{exists}", entry.literal));
