@@ -49,3 +49,30 @@ fn parse(bytes: &[u8], root: &Root) -> (Vec<Diversion>, bool) {
     let whole = found.len() * 3 == lines.len();
     (found, whole)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn three_lines_are_a_diversion() {
+        let root = Root::new(None);
+        let place = |path: &str| root.place(Path::new(path)).unwrap();
+        let one = |by: Option<&str>| Diversion {
+            from: place("/no/such/sh"),
+            to: place("/no/such/sh.distrib"),
+            by: by.map(str::to_owned),
+        };
+        let cases = [
+            ("", Vec::new(), true),
+            ("/no/such/sh\n/no/such/sh.distrib\ndash\n", vec![one(Some("dash"))], true),
+            ("/no/such/sh\n/no/such/sh.distrib\n:\n", vec![one(None)], true),
+            ("/no/such/sh\n/no/such/sh.distrib\ndash\n/a\n/b\n", vec![one(Some("dash"))], false),
+            ("no/such/sh\n/no/such/sh.distrib\ndash\n", Vec::new(), false),
+            ("/\n/no/such/sh.distrib\ndash\n", Vec::new(), false),
+        ];
+        for (text, expected, whole) in cases {
+            assert_eq!(parse(text.as_bytes(), &root), (expected, whole), "{text}");
+        }
+    }
+}

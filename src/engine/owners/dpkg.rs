@@ -3,7 +3,7 @@
 //! `status.d/PACKAGE.md5sums`, which lists regular files only.
 //!
 //! There is no index by file: all lists are read, by two threads, until everything is found. Of several packages with one
-//! file the first by the list's name counts.
+//! file the first by the name of its list counts.
 
 use super::diversions::{Diversion, diversions};
 use super::place::Place;
@@ -12,8 +12,10 @@ use super::wanted::Wanted;
 use super::{Answers, Lookup, answer};
 use crate::engine::report::audit::Owner;
 use crate::engine::{Context, Error, Result};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 const ADMIN: &str = "/var/lib/dpkg";
 /// More threads wait for each other in the kernel's directory cache.
@@ -129,6 +131,7 @@ fn scan(lists: &[List], searches: &[Search<'_>], lookup: &Lookup<'_>) -> Result<
     let wanted = Wanted::new(lookup.root, searches.iter().map(|search| search.place).collect());
     let best: Vec<AtomicUsize> = searches.iter().map(|_| AtomicUsize::new(NOBODY)).collect();
     let next = AtomicUsize::new(0);
+    let failed = Mutex::new(BTreeMap::new());
     let work = |context: &Context| {
         let mut buffer = Vec::new();
         loop {
@@ -147,7 +150,9 @@ fn scan(lists: &[List], searches: &[Search<'_>], lookup: &Lookup<'_>) -> Result<
                         best.fetch_min(number, Ordering::Relaxed);
                     }
                 }),
-                Err(error) => lookup.notes.add(&list.path, error),
+                Err(error) => {
+                    failed.lock().unwrap_or_else(PoisonError::into_inner).insert(number, error);
+                }
             }
         }
     };
@@ -161,7 +166,15 @@ fn scan(lists: &[List], searches: &[Search<'_>], lookup: &Lookup<'_>) -> Result<
     if lookup.context.is_cancelled() {
         return Err(Error::Cancelled);
     }
-    Ok(best.into_iter().map(AtomicUsize::into_inner).collect())
+    let best: Vec<usize> = best.into_iter().map(AtomicUsize::into_inner).collect();
+    // Whether a list behind the last one that was needed is read depends on the threads: it is not spoken of.
+    let last = best.iter().copied().max().unwrap_or_default();
+    for (number, error) in failed.into_inner().unwrap_or_else(PoisonError::into_inner).range(..=last) {
+        if let Some(list) = lists.get(*number) {
+            lookup.notes.add(&list.path, error);
+        }
+    }
+    Ok(best)
 }
 
 impl List {
@@ -242,4 +255,51 @@ fn field(paragraph: &[u8], name: &str) -> Option<String> {
         .split(|&byte| byte == b'\n')
         .find_map(|line| line.strip_prefix(name.as_bytes())?.strip_prefix(b":").map(<[u8]>::trim_ascii))?;
     Some(String::from_utf8_lossy(value).into_owned()).filter(|value| !value.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_version_is_of_the_package_and_architecture() {
+        let status = b"Package: libc6\nArchitecture: amd64\nVersion: 2.36-9\nDescription: the\n Version: not this\n\n\
+            Package: libc6\nArchitecture: i386\nVersion: 2.36-8\n\nPackage: libc6-dev\nSource: x\nVersion: 3\n\n\
+            Package: none\nStatus: deinstall ok config-files\n\nDescription: of\n Package: odd\nVersion: 4\n";
+        let cases = [
+            ("libc6", None, Some("2.36-9")),
+            ("libc6", Some("i386"), Some("2.36-8")),
+            ("libc6", Some("arm64"), None),
+            ("libc6-dev", None, Some("3")),
+            ("none", None, None),
+            ("odd", None, None),
+            ("libc", None, None),
+        ];
+        for (package, architecture, expected) in cases {
+            assert_eq!(version(status, package, architecture).as_deref(), expected, "{package} {architecture:?}");
+        }
+    }
+
+    #[test]
+    fn a_diverted_name_is_the_diverters() {
+        let place = |base: &str| Place { directory: "/bin".into(), base: base.as_bytes().to_vec() };
+        let (sh, distrib, moved, to) = (place("sh"), place("sh.distrib"), place("moved"), place("to"));
+        let diversions = [
+            Diversion { from: sh.clone(), to: distrib.clone(), by: Some("dash".into()) },
+            Diversion { from: moved.clone(), to: to.clone(), by: None },
+        ];
+        let other = place("other");
+        let cases = [
+            (&sh, vec![(&sh, Whose::Only("dash"))]),
+            (&distrib, vec![(&sh, Whose::AllBut("dash")), (&distrib, Whose::Anybodys)]),
+            (&moved, Vec::new()),
+            (&to, vec![(&moved, Whose::Anybodys), (&to, Whose::Anybodys)]),
+            (&other, vec![(&other, Whose::Anybodys)]),
+        ];
+        for (asked, expected) in cases {
+            let found = searches(asked, (0, 0), &diversions);
+            let found: Vec<_> = found.iter().map(|search| (search.place, search.whose)).collect();
+            assert_eq!(found, expected, "{asked:?}");
+        }
+    }
 }

@@ -55,6 +55,14 @@ struct Lookup<'a> {
 /// An answer for the name and one for the file behind it, in this order, for each file that is asked for.
 type Answers = Vec<[Option<Owner>; 2]>;
 
+/// A database, and whose owner counts first by it: the name's (0) or the real file's (1).
+type Database = (fn(&Lookup<'_>) -> Result<Answers>, [usize; 2]);
+
+/// A prefix of conda lies below a system and knows its own files better. pip comes last: what a distribution packages may
+/// have pip's records too.
+const DATABASES: [Database; 4] =
+    [(conda::owners, [0, 1]), (dpkg::owners, [1, 0]), (apk::owners, [1, 0]), (pip::owners, [0, 1])];
+
 impl Owners {
     /// Owners by the databases of this machine, or by those inside of the directory `root`.
     #[must_use]
@@ -90,11 +98,7 @@ impl Owners {
     fn look_up(&self, paths: &BTreeSet<&Path>, context: &Context) -> Result<Vec<Option<Owner>>> {
         let asked: Vec<Option<Asked>> = paths.iter().map(|path| self.asked(path)).collect();
         let mut owners: Vec<Option<Owner>> = vec![None; asked.len()];
-        // A prefix of conda lies below a system and knows its own files better. pip comes last: what a distribution
-        // packages has pip's records too.
-        let databases: [(fn(&Lookup<'_>) -> Result<Answers>, [usize; 2]); 4] =
-            [(conda::owners, [0, 1]), (dpkg::owners, [1, 0]), (apk::owners, [1, 0]), (pip::owners, [0, 1])];
-        for (look, preference) in databases {
+        for (look, preference) in DATABASES {
             let open: Vec<usize> = (0..asked.len())
                 .filter(|&at| matches!((asked.get(at), owners.get(at)), (Some(Some(_)), Some(None))))
                 .collect();

@@ -135,3 +135,26 @@ fn owner(path: &Path, name: &str, buffer: &mut Vec<u8>, notes: &Notes) -> Owner 
         build: None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_is_csv() {
+        let cases: [(&str, &[&str]); 7] = [
+            ("", &[]),
+            ("a.py,sha256=x,1\nb.so,,\n", &["a.py", "b.so"]),
+            ("a.py,sha256=x,1\r\n../../../bin/x,,", &["a.py", "../../../bin/x"]),
+            ("\"a,b.py\",,\n\"say \"\"x\"\".py\",,\n", &["a,b.py", "say \"x\".py"]),
+            ("\"two\nlines.py\",,\nc\n", &["two\nlines.py", "c"]),
+            ("a,\"x,\ny\",1\nb\n", &["a", "b"]),
+            ("\"never closed,\n", &["never closed,\n"]),
+        ];
+        for (text, expected) in cases {
+            let found: Vec<String> =
+                files(text.as_bytes()).map(|file| String::from_utf8_lossy(&file).into_owned()).collect();
+            assert_eq!(found, expected, "{text}");
+        }
+    }
+}

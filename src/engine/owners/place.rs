@@ -68,8 +68,7 @@ impl Root {
     pub(super) fn place(&self, path: &Path) -> Option<Place> {
         let base = path.file_name()?.as_bytes().to_vec();
         let parent = path.parent().unwrap_or(Path::new("/"));
-        let directory = self.directory(parent).unwrap_or_else(|| parent.to_path_buf());
-        Some(Place { directory, base })
+        Some(Place { directory: self.listed(parent.as_os_str().as_bytes()), base })
     }
 
     /// Where the file behind `path` really lies; `None` when there is none.
@@ -79,10 +78,11 @@ impl Root {
         Some(Place { directory: real.parent().unwrap_or(Path::new("/")).to_path_buf(), base })
     }
 
-    /// Whether `listed`, a directory as a database spells it, is the directory `real`.
-    pub(super) fn is(&self, listed: &[u8], real: &Path) -> bool {
-        let listed = Path::new(OsStr::from_bytes(if listed.is_empty() { b"/" } else { listed }));
-        listed == real || self.directory(listed).is_some_and(|directory| directory == real)
+    /// The directory that a database spells `listed`: without symbolic links, or as it stands where there is none.
+    pub(super) fn listed(&self, listed: &[u8]) -> PathBuf {
+        let listed = Path::new(OsStr::from_bytes(listed));
+        // Without doubled or trailing slashes, since spellings are compared.
+        self.directory(listed).unwrap_or_else(|| listed.components().collect())
     }
 
     /// `path` without symbolic links; remembered, since databases name one directory many times.
@@ -175,7 +175,9 @@ mod tests {
             let inside = root.inside(&sysroot.join(path)).unwrap();
             assert_eq!((root.place(&inside), root.real_place(&inside)), (name, real), "{path}");
         }
-        assert!(root.is(b"/lib/deep/..", Path::new("/usr/lib")) && !root.is(b"/usr", Path::new("/usr/lib")));
+        for (listed, real) in [("/lib/deep/..", "/usr/lib"), ("/lib", "/usr/lib"), ("", "/"), ("/gone", "/gone")] {
+            assert_eq!(root.listed(listed.as_bytes()), Path::new(real), "{listed}");
+        }
         assert_eq!(root.inside(Path::new("/elsewhere/libz.so")), None);
         assert_eq!(Root::new(None).inside(Path::new("usr/lib")), None);
     }

@@ -31,13 +31,14 @@ pub(super) fn read(path: &Path, limit: u64, buffer: &mut Vec<u8>) -> std::io::Re
     if !metadata.is_file() {
         return Err(std::io::Error::other("is not a regular file"));
     }
-    let size = metadata.len().min(limit);
-    buffer.reserve(usize::try_from(size).unwrap_or_default().saturating_add(1));
-    file.take(limit + 1).read_to_end(buffer)?;
-    if buffer.len() as u64 > limit {
-        return Err(std::io::Error::other(format!("is longer than {} MiB", limit >> 20)));
+    let too_long = || Err(std::io::Error::other(format!("is longer than {} MiB", limit >> 20)));
+    if metadata.len() > limit {
+        return too_long();
     }
-    Ok(())
+    buffer.reserve(usize::try_from(metadata.len()).unwrap_or_default().saturating_add(1));
+    // It may grow while it is read.
+    file.take(limit + 1).read_to_end(buffer)?;
+    if buffer.len() as u64 > limit { too_long() } else { Ok(()) }
 }
 
 /// The names in `directory` that `fits`, sorted; of a directory that can't be listed, none.

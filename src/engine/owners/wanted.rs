@@ -41,13 +41,15 @@ impl<'a> Wanted<'a> {
 
     /// Calls `hit` with the number of every place that the path `directory`/`base` of a database means. `directory` is
     /// asked for only where `base` fits.
-    pub(super) fn met<D: AsRef<[u8]>>(&self, base: &[u8], directory: impl Fn() -> D, mut hit: impl FnMut(usize)) {
-        for &number in self.named(base) {
-            let here = |place: &&Place| self.root.is(directory().as_ref(), &place.directory);
-            if self.places.get(number).is_some_and(here) {
-                hit(number);
-            }
+    pub(super) fn met<D: AsRef<[u8]>>(&self, base: &[u8], directory: impl Fn() -> D, hit: impl FnMut(usize)) {
+        let named = self.named(base);
+        if named.is_empty() {
+            return;
         }
+        let directory = self.root.listed(directory().as_ref());
+        // Compared as bytes: both are spelled alike, and a name such as `__init__.py` may stand in thousands of places.
+        let here = |place: &&Place| place.directory.as_os_str() == directory.as_os_str();
+        named.iter().filter(|&&number| self.places.get(number).is_some_and(here)).copied().for_each(hit);
     }
 
     /// As [`Wanted::met`], for a path that is one piece: absolute, or relative to `site`.
@@ -67,4 +69,33 @@ fn from(site: Option<&Path>, directory: &[u8]) -> Vec<u8> {
     }
     bytes.extend_from_slice(directory);
     bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_met_where_name_and_directory_fit() {
+        let root = Root::new(None);
+        let place = |directory: &str| Place { directory: directory.into(), base: b"liba.so".to_vec() };
+        let places = [place("/no/such/lib"), place("/no/such"), place("/")];
+        let wanted = Wanted::new(&root, places.iter().collect());
+        let cases: [(Option<&str>, &str, &[usize]); 9] = [
+            (None, "/no/such/lib/liba.so", &[0]),
+            (None, "/no/such/liba.so", &[1]),
+            (None, "/liba.so", &[2]),
+            (None, "/no/such/lib/libb.so", &[]),
+            (None, "/no/such/lib/liba.so/", &[]),
+            (None, "", &[]),
+            (Some("/no/such"), "lib/liba.so", &[0]),
+            (Some("/no/such"), "liba.so", &[1]),
+            (Some("/elsewhere"), "/liba.so", &[2]),
+        ];
+        for (site, path, expected) in cases {
+            let mut met = Vec::new();
+            wanted.met_path(site.map(Path::new), path.as_bytes(), |number| met.push(number));
+            assert_eq!(met, expected, "{site:?} {path}");
+        }
+    }
 }
