@@ -81,13 +81,16 @@ fn passed_over(audit: &Audit, graph: &Graph, tree: &Tree) -> Vec<(String, Findin
         let name = edge.needed.to_text().into_owned();
         let run_path = heeded(asker.loaded()?)?;
         let text = run_path.text.to_text();
-        let own = text.split(':').find_map(|entry| {
-            let file = directory(entry, asker)?.join(leaf(&name));
-            is_library_for(&file, arch).then_some((entry, file))
-        });
-        let (entry, file) = own.filter(|_| !name.contains('/'))?;
         let loaded = answer.path.as_deref()?;
-        if std::fs::canonicalize(&file).ok() == answer.realpath || same_content(&file, loaded) {
+        if name.contains('/') {
+            return None;
+        }
+        // Most find what they get: that takes no look into the file.
+        let places = text.split(':').filter_map(|entry| Some((entry, directory(entry, asker)?.join(&name))));
+        let (entry, file, real) = places
+            .filter_map(|(entry, file)| std::fs::canonicalize(&file).ok().map(|real| (entry, file, real)))
+            .find(|(_, file, real)| Some(real) == answer.realpath.as_ref() || is_library_for(file, arch))?;
+        if Some(&real) == answer.realpath.as_ref() || same_content(&file, loaded) {
             return None;
         }
         let evidence = vec![
