@@ -33,6 +33,10 @@ pub enum Action {
     NextChange,
     /// Go to the changed range before.
     PreviousChange,
+    /// Show the two lenses side by side, or the tree again.
+    Lenses,
+    /// Work out what it would take to bear the chosen tag.
+    Reach,
     /// Begin to type a filter.
     Find,
     /// Take the chosen artifact's next step.

@@ -18,6 +18,8 @@ pub fn availability(state: &State, action: Action) -> Result<(), String> {
         Action::Hash => artifact(state),
         Action::Fold if state.panel() != Panel::Tree => Err("only in the tree".into()),
         Action::Fold if state.tree.rows.is_empty() => Err("there is no tree".into()),
+        Action::Lenses if state.panel() != Panel::Tree => Err("only in the tree".into()),
+        Action::Reach => tag(state).map(|_| ()),
         Action::NextChange | Action::PreviousChange => changes(state),
         Action::Open | Action::DetailUp | Action::DetailDown => row(state),
         Action::Copy | Action::Pager if !matches!(state.overlay, Overlay::Page(_)) => row(state),
@@ -67,6 +69,19 @@ fn undo(state: &State) -> Result<(), String> {
         Some(_) => Ok(()),
         None => Err("no step of this artifact was taken".into()),
     }
+}
+
+/// The tag that is chosen in the policy panel.
+///
+/// # Errors
+/// The reason why there is none.
+pub fn tag(state: &State) -> Result<&str, String> {
+    if state.panel() != Panel::Policy {
+        return Err("only in the policy panel".into());
+    }
+    let reasons = state.report().and_then(|report| report.policy.as_ref()).map(|policy| &policy.reasons);
+    let chosen = reasons.and_then(|reasons| reasons.get(state.chosen_row(reasons.len())?));
+    chosen.map(|reason| reason.tag.as_str()).ok_or_else(|| "no tag is chosen".into())
 }
 
 fn changes(state: &State) -> Result<(), String> {

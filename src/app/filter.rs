@@ -1,5 +1,6 @@
 //! The filters: which rows of a list hold the typed text. Worked out when the text or the list changes.
 
+use super::lenses;
 use super::panel::{Focus, Panel};
 use super::state::State;
 use crate::views::rows;
@@ -19,6 +20,7 @@ pub fn refresh(state: &mut State) {
     let report = state.artifact().and_then(|artifact| artifact.report.clone());
     tree.rebuild(report.as_deref(), !state.cursor(Panel::Tree).query.is_empty());
     state.tree = tree;
+    state.lens_rows = lenses::rows(report.as_deref());
 
     let query = state.artifacts.query.to_lowercase();
     state.artifacts.shown = (!query.is_empty()).then(|| {
@@ -38,7 +40,7 @@ fn matching(state: &State, panel: Panel, query: &str) -> Vec<usize> {
     let rows = rows::of(panel);
     let holds = |row: usize| rows.plain(state, row).to_lowercase().contains(query);
     match panel {
-        Panel::Tree => state.tree.matching(holds),
+        Panel::Tree if !state.lenses => state.tree.matching(holds),
         _ => (0..rows.count(state)).filter(|&row| holds(row)).collect(),
     }
 }

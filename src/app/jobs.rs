@@ -4,6 +4,7 @@
 //! the newest question of a kind replaces an older one.
 
 use crate::engine::Context;
+use crate::engine::audit::Question;
 use crate::engine::project::ArtifactId;
 use std::collections::VecDeque;
 use std::path::PathBuf;
@@ -17,6 +18,8 @@ pub struct JobId(pub u64);
 pub enum Request {
     /// Find out everything about an artifact.
     Audit(ArtifactId),
+    /// Look into something that takes its time.
+    LookInto(ArtifactId, Question),
     /// Take the next step of each.
     Step(Vec<ArtifactId>),
     /// Take all steps of all artifacts.
@@ -66,7 +69,7 @@ impl Request {
     #[must_use]
     pub const fn lane(&self) -> Lane {
         match self {
-            Self::Audit(_) | Self::Step(_) | Self::ToTheEnd | Self::Undo(_) => Lane::Session,
+            Self::Audit(_) | Self::LookInto(..) | Self::Step(_) | Self::ToTheEnd | Self::Undo(_) => Lane::Session,
             Self::Diff { .. } | Self::Hex { .. } | Self::Hash { .. } => Lane::Reader,
         }
     }
@@ -76,6 +79,7 @@ impl Request {
     pub const fn label(&self) -> &'static str {
         match self {
             Self::Audit(_) => "audit",
+            Self::LookInto(_, question) => question.label(),
             Self::Step(_) => "step",
             Self::ToTheEnd => "to the end",
             Self::Undo(_) => "undo",
@@ -87,7 +91,7 @@ impl Request {
 
     /// Whether the user asked for it and waits; an audit comes by itself and gives way.
     const fn urgent(&self) -> bool {
-        !matches!(self, Self::Audit(_))
+        !matches!(self, Self::Audit(_) | Self::LookInto(_, Question::Owners))
     }
 }
 

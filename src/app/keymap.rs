@@ -15,6 +15,8 @@ pub enum Context {
     Main,
     /// In the tree panel.
     Tree,
+    /// In the policy panel.
+    Policy,
     /// In the bytes panel.
     Bytes,
     /// While a page is open.
@@ -82,7 +84,7 @@ const fn bind(
     Binding { context, keys, action, hint, help, group }
 }
 
-use Context::{Always, Bytes, Find, Main, Page, Palette, Tree};
+use Context::{Always, Bytes, Find, Main, Page, Palette, Policy, Tree};
 use Group::{Looking, Moving, Panels, Program, Steps};
 use Key::{Char, Ctrl};
 
@@ -102,6 +104,8 @@ pub static BINDINGS: &[Binding] = &[
     bind(Main, Panels, &[Char('7')], Action::Show(Panel::Staging), "", "staging: the state, and the files behind it"),
     bind(Main, Panels, &[Char('8')], Action::Show(Panel::Bytes), "", "bytes: clean bytes against the staged file"),
     bind(Main, Panels, &[Char('9')], Action::Show(Panel::Findings), "", "findings: what is wrong, and what mends it"),
+    bind(Main, Panels, &[Char('s')], Action::Show(Panel::Symbols), "", "symbols: who binds each undefined one"),
+    bind(Main, Panels, &[Char('c')], Action::Show(Panel::Cpu), "", "cpu: instructions beyond the baseline"),
     bind(Main, Panels, &[Char('L')], Action::Show(Panel::Log), "", "log: what was done"),
     bind(Main, Panels, &[Key::Tab], Action::NextPanel, "", "show the next panel"),
     bind(Main, Panels, &[Key::BackTab], Action::PreviousPanel, "", "show the panel before"),
@@ -123,6 +127,8 @@ pub static BINDINGS: &[Binding] = &[
     bind(Main, Looking, &[Char('y')], Action::Copy, "", "copy the chosen row (OSC 52)"),
     bind(Main, Looking, &[Char('e')], Action::Pager, "", "open the chosen row in $PAGER or $EDITOR"),
     bind(Tree, Looking, &[Char('o'), Char(' ')], Action::Fold, "fold", "fold or unfold the branch"),
+    bind(Tree, Looking, &[Char('v')], Action::Lenses, "lenses", "the two lenses side by side, or the tree again"),
+    bind(Policy, Looking, &[Char('t')], Action::Reach, "what it takes", "what it would take to bear the chosen tag"),
     bind(Bytes, Looking, &[Char(']'), Char('p')], Action::NextChange, "next", "go to the next changed range"),
     bind(Bytes, Looking, &[Char('['), Char('P')], Action::PreviousChange, "previous", "go to the changed range before"),
     bind(
@@ -181,7 +187,7 @@ pub fn lookup(contexts: &[Context], key: Key) -> Option<Action> {
 
 /// The bindings that the help offers to run: those of the main screen and its panels.
 pub fn runnable() -> impl Iterator<Item = &'static Binding> {
-    BINDINGS.iter().filter(|binding| matches!(binding.context, Main | Tree | Bytes | Always))
+    BINDINGS.iter().filter(|binding| matches!(binding.context, Main | Tree | Policy | Bytes | Always))
 }
 
 /// The bindings that the help shows under a filter: those whose keys, sentence or group hold `query`.
@@ -220,9 +226,14 @@ mod tests {
 
     #[test]
     fn no_key_stands_twice_where_both_could_hold() {
-        for at_once in
-            [&[Main, Tree, Always][..], &[Main, Bytes, Always], &[Page, Always], &[Palette, Always], &[Find, Always]]
-        {
+        for at_once in [
+            &[Main, Tree, Always][..],
+            &[Main, Policy, Always],
+            &[Main, Bytes, Always],
+            &[Page, Always],
+            &[Palette, Always],
+            &[Find, Always],
+        ] {
             let mut seen = HashSet::new();
             for binding in BINDINGS.iter().filter(|binding| at_once.contains(&binding.context)) {
                 for key in binding.keys {
@@ -250,7 +261,7 @@ mod tests {
         }
     }
 
-    const ACTIONS: [Action; 30] = {
+    const ACTIONS: [Action; 32] = {
         use Action as A;
         const fn listed(action: Action) -> Action {
             match action {
@@ -258,7 +269,7 @@ mod tests {
                 A::PreviousPanel | A::Open | A::Fold | A::DetailUp | A::DetailDown | A::NextChange => action,
                 A::PreviousChange | A::Find | A::Step | A::StepAll | A::ToTheEnd | A::Undo | A::Audit => action,
                 A::Hash | A::Copy | A::Pager | A::Help | A::Close | A::Accept | A::Erase | A::Redraw => action,
-                A::Suspend | A::Quit => action,
+                A::Suspend | A::Quit | A::Lenses | A::Reach => action,
             }
         }
         [
@@ -277,6 +288,8 @@ mod tests {
             A::NextChange,
             A::PreviousChange,
             A::Find,
+            A::Lenses,
+            A::Reach,
             A::Step,
             A::StepAll,
             A::ToTheEnd,

@@ -15,6 +15,7 @@ pub mod jobs;
 pub mod key;
 pub mod keymap;
 mod lane;
+pub mod lenses;
 pub mod mouse;
 pub mod overlay;
 mod pager;

@@ -21,13 +21,17 @@ pub enum Panel {
     Bytes,
     /// What was found.
     Findings,
+    /// Which library binds each undefined symbol.
+    Symbols,
+    /// The instructions beyond the architecture's baseline.
+    Cpu,
     /// What was done.
     Log,
 }
 
 impl Panel {
     /// All panels in the order of their keys.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::Overview,
         Self::Tree,
         Self::Libraries,
@@ -37,6 +41,8 @@ impl Panel {
         Self::Staging,
         Self::Bytes,
         Self::Findings,
+        Self::Symbols,
+        Self::Cpu,
         Self::Log,
     ];
 
@@ -53,7 +59,22 @@ impl Panel {
             Self::Staging => "staging",
             Self::Bytes => "bytes",
             Self::Findings => "findings",
+            Self::Symbols => "symbols",
+            Self::Cpu => "cpu",
             Self::Log => "log",
+        }
+    }
+
+    /// The same where there is less room.
+    #[must_use]
+    pub const fn short_title(self) -> &'static str {
+        match self {
+            Self::Overview => "view",
+            Self::Libraries => "libs",
+            Self::Staging => "stage",
+            Self::Findings => "finds",
+            Self::Symbols => "syms",
+            other => other.title(),
         }
     }
 

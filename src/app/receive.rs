@@ -6,6 +6,7 @@ use super::panel::Panel;
 use super::state::{HexWindow, State};
 use super::update::{finish, say};
 use super::{filter, wanted};
+use crate::engine::audit::Question;
 use crate::engine::project::ArtifactId;
 use crate::engine::report::diff::DiffDocument;
 use crate::engine::stage::Snapshot;
@@ -58,7 +59,12 @@ pub fn receive(state: &mut State, event: WorkerEvent) -> Vec<Command> {
 
 fn end(state: &mut State, job: &Job, outcome: Outcome) {
     match (outcome, &job.request) {
-        (Outcome::Session(snapshot), _) => look(state, snapshot),
+        (Outcome::Session(snapshot), request) => {
+            if let Request::Audit(audited) = request {
+                state.looked_into.retain(|(id, _)| id != audited);
+            }
+            look(state, snapshot);
+        }
         (Outcome::Diff(diff), Request::Diff { artifact, .. }) => {
             if let Some(compared) = state.compared.as_mut().filter(|compared| compared.artifact == *artifact) {
                 compared.diff = Some(diff);
@@ -113,6 +119,12 @@ pub fn look(state: &mut State, snapshot: Arc<Snapshot>) {
         if old.report.is_some() && new.report.is_none() {
             state.audited.remove(&new.id);
         }
+        // A new audit has not looked into what the one before was asked.
+        let lost = |question: &Question| match (&old.report, &new.report) {
+            (Some(old), Some(new)) => question.is_answered(old) && !question.is_answered(new),
+            _ => true,
+        };
+        state.looked_into.retain(|(id, question)| *id != new.id || !lost(question));
     }
     for artifact in now.artifacts.iter().filter(|artifact| changed(artifact.id)) {
         state.hashes.remove(&artifact.path);

@@ -3,14 +3,16 @@
 use super::cursor::Cursor;
 use super::jobs::Jobs;
 use super::keymap::Context;
+use super::lenses::LensRow;
 use super::panel::{Focus, Panel};
 use super::tree::TreeRows;
+use crate::engine::audit::Question;
 use crate::engine::project::ArtifactId;
 use crate::engine::report::audit::{ArtifactReport, StagingState};
 use crate::engine::report::diff::{DiffDocument, Run};
 use crate::engine::stage::{ArtifactSnapshot, Snapshot};
 use ratatui::layout::Size;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -44,6 +46,12 @@ pub struct State {
     pub jobs: Jobs,
     /// The artifacts whose first audit was asked for.
     pub audited: BTreeSet<ArtifactId>,
+    /// What was looked into, or is being.
+    pub looked_into: HashSet<(ArtifactId, Question)>,
+    /// The rows of the two lenses side by side.
+    pub lens_rows: Vec<LensRow>,
+    /// Whether the tree panel shows the two lenses side by side.
+    pub lenses: bool,
     /// A sentence that goes away by itself.
     pub toast: Option<Toast>,
     /// Whether the program is on its way out.
@@ -85,6 +93,11 @@ pub struct Page {
 pub enum PageSource {
     /// The chosen row of the panel in full.
     Detail,
+    /// What it would take to bear a tag.
+    Reach {
+        /// The tag.
+        tag: String,
+    },
     /// A finding: what was seen here, then its page.
     Finding {
         /// The finding's place among the artifact's findings.
@@ -186,6 +199,7 @@ impl State {
             (Overlay::Page(_), _) => &[Context::Page, Context::Always],
             (Overlay::Find, _) => &[Context::Find, Context::Always],
             (Overlay::None, Panel::Tree) => &[Context::Tree, Context::Main, Context::Always],
+            (Overlay::None, Panel::Policy) => &[Context::Policy, Context::Main, Context::Always],
             (Overlay::None, Panel::Bytes) => &[Context::Bytes, Context::Main, Context::Always],
             (Overlay::None, _) => &[Context::Main, Context::Always],
         }

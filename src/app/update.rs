@@ -1,7 +1,7 @@
 //! From an action to the next state, and to what the run loop shall do. Touches no file, no terminal and no clock.
 
 use super::action::{Action, Command};
-use super::availability::availability;
+use super::availability::{self, availability};
 use super::cursor::Motion;
 use super::jobs::Request;
 use super::panel::{Focus, Panel};
@@ -60,6 +60,8 @@ fn act(state: &mut State, action: Action) -> Vec<Command> {
         Action::DetailUp => scroll_detail(state, false),
         Action::NextChange => change(state, true),
         Action::PreviousChange => change(state, false),
+        Action::Lenses => lenses(state),
+        Action::Reach => reach(state),
         Action::Find => state.overlay = Overlay::Find,
         Action::Step => ask_for_artifact(state, |id| Request::Step(vec![id])),
         Action::StepAll => {
@@ -143,6 +145,26 @@ pub fn show(state: &mut State, panel: Panel) {
     }
     state.panel = Some(panel);
     state.focus = Focus::Panel;
+}
+
+/// Shows the tree panel's other face, from its first row.
+fn lenses(state: &mut State) {
+    state.lenses = !state.lenses;
+    state.cursors[Panel::Tree.index()].reset();
+    state.detail_scroll = 0;
+    filter::refresh(state);
+}
+
+/// Opens the page on the chosen tag; what it shows is worked out now, unless it was before.
+fn reach(state: &mut State) {
+    let Ok(tag) = availability::tag(state).map(str::to_owned) else { return };
+    let known = state.report().and_then(|report| report.policy.as_ref()?.reach.as_ref());
+    if known.is_none_or(|reach| reach.tag != tag)
+        && let Ok(parsed) = audit::Tag::parse(&tag)
+    {
+        ask_for_artifact(state, |id| Request::LookInto(id, audit::Question::Reach(parsed)));
+    }
+    state.overlay = Overlay::Page(Page { source: PageSource::Reach { tag }, scroll: 0 });
 }
 
 fn open(state: &mut State) {

@@ -3,6 +3,7 @@
 use super::jobs::Request;
 use super::panel::Panel;
 use super::state::{Compared, HexWindow, State, files_to_compare};
+use crate::engine::audit::Question;
 use std::path::PathBuf;
 
 /// Asks for what the screen lacks.
@@ -11,10 +12,28 @@ pub fn ask(state: &mut State) {
         return;
     }
     ask_audit(state);
+    match state.panel() {
+        Panel::Tree => look_into(state, Question::Owners),
+        Panel::Symbols => look_into(state, Question::Symbols),
+        Panel::Cpu => look_into(state, Question::Instructions),
+        _ => {}
+    }
     if state.panel() == Panel::Bytes {
         ask_diff(state);
         ask_hex(state);
     }
+}
+
+/// What the chosen panel shows of the chosen artifact and takes its time: asked for once, when it is audited.
+fn look_into(state: &mut State, question: Question) {
+    let Some(artifact) = state.artifact() else { return };
+    let Some(report) = artifact.report.as_ref().filter(|report| report.error.is_none()) else { return };
+    let asked = (artifact.id, question);
+    if asked.1.is_answered(report) || state.looked_into.contains(&asked) {
+        return;
+    }
+    state.jobs.ask(Request::LookInto(asked.0, asked.1.clone()));
+    state.looked_into.insert(asked);
 }
 
 /// The next artifact that was never audited, the chosen one first. One at a time, so that the choice can still change.

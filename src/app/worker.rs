@@ -62,6 +62,7 @@ fn serve_session(session: &mut Session, job: &Job, events: &Sender<Event>) -> Ou
     let context = &job.context;
     let done = match &job.request {
         Request::Audit(id) => session.audit(*id, context),
+        Request::LookInto(id, question) => session.look_into(*id, &question.clone().into(), context),
         Request::Step(ids) => step(session, ids, context, events),
         Request::ToTheEnd => to_the_end(session, context, events),
         Request::Undo(id) => session.undo(*id, context).map(|_| ()),
@@ -130,7 +131,9 @@ fn serve_reader(job: &Job) -> Outcome {
             window(clean, staged, *offset).map(|window| Outcome::Hex(Arc::new(window)))
         }
         Request::Hash { paths, .. } => hashes(paths, context).map(Outcome::Hashes),
-        Request::Audit(_) | Request::Step(_) | Request::ToTheEnd | Request::Undo(_) => Err(Error::Cancelled),
+        Request::Audit(_) | Request::LookInto(..) | Request::Step(_) | Request::ToTheEnd | Request::Undo(_) => {
+            Err(Error::Cancelled)
+        }
     };
     outcome.unwrap_or_else(ended)
 }

@@ -9,6 +9,7 @@ pub mod context;
 pub mod deps;
 pub mod error;
 pub mod file;
+pub mod owners;
 pub mod project;
 pub mod repair;
 pub mod report;

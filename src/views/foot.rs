@@ -54,7 +54,7 @@ fn progress(state: &State, job: &Job) -> String {
         state.snapshot.artifacts.get(id.0).map_or("", |artifact| artifact.name.as_str())
     };
     let what = match &job.request {
-        Request::Audit(id) | Request::Undo(id) => name(*id),
+        Request::Audit(id) | Request::LookInto(id, _) | Request::Undo(id) => name(*id),
         Request::Diff { artifact, .. } | Request::Hex { artifact, .. } | Request::Hash { artifact, .. } => {
             name(*artifact)
         }

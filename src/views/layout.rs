@@ -134,29 +134,29 @@ pub const fn inside(frame: Rect) -> Rect {
     Rect { x: frame.x + 1, y: frame.y + 1, width: frame.width - 2, height: frame.height - 2 }
 }
 
-/// The tabs' words and the spaces between them: with all titles where they fit, else with the chosen one's only.
+/// The tabs' words and the spaces between them: with all titles where they fit, be it in short, else with the chosen one's
+/// only.
 #[must_use]
 pub fn tab_words(cells: usize, chosen: Panel) -> (Vec<(String, Panel)>, u16) {
-    let words = |all: bool| -> Vec<(String, Panel)> {
-        let word = |panel: Panel| {
-            let key = tab_key(panel);
-            if all || panel == chosen { format!("{key} {}", panel.title()) } else { key.to_string() }
+    let words = |title: &dyn Fn(Panel) -> Option<&'static str>| -> Vec<(String, Panel)> {
+        let word = |panel: Panel| match title(panel) {
+            Some(title) => format!("{} {title}", tab_key(panel)),
+            None => tab_key(panel),
         };
         Panel::ALL.into_iter().map(|panel| (word(panel), panel)).collect()
     };
-    let full = words(true);
-    let titles: usize = full.iter().map(|(word, _)| width(word)).sum();
-    let gaps = full.len().saturating_sub(1);
-    match cells.checked_sub(titles + gaps) {
-        Some(spare) if spare >= gaps => (full, 2),
-        Some(_) => (full, 1),
-        None => {
-            let short = words(false);
-            let titles: usize = short.iter().map(|(word, _)| width(word)).sum();
-            let gap = if titles + 2 * gaps <= cells { 2 } else { 1 };
-            (short, gap)
-        }
-    }
+    let gaps = Panel::ALL.len() - 1;
+    let room = |words: &[(String, Panel)]| cells.checked_sub(words.iter().map(|(word, _)| width(word)).sum());
+    let fits = |words: &[(String, Panel)]| room(words).is_some_and(|spare: usize| spare >= gaps);
+    let forms: [&dyn Fn(Panel) -> Option<&'static str>; 3] = [
+        &|panel| Some(panel.title()),
+        &|panel| Some(if panel == chosen { panel.title() } else { panel.short_title() }),
+        &|panel| Some(panel.short_title()),
+    ];
+    let chosen_only = || words(&|panel| (panel == chosen).then(|| panel.title()));
+    let words = forms.iter().map(|form| words(form)).find(|words| fits(words)).unwrap_or_else(chosen_only);
+    let gap = if room(&words).is_some_and(|spare| spare >= 2 * gaps) { 2 } else { 1 };
+    (words, gap)
 }
 
 /// The key that stands before a tab's title, read from the key table.
@@ -277,7 +277,8 @@ mod tests {
     fn tabs_name_all_panels_where_there_is_room_and_the_chosen_one_always() {
         let titles = |cells| tab_words(cells, Panel::Bytes).0.into_iter().map(|(word, _)| word).collect::<Vec<_>>();
         assert_eq!(titles(140)[1], "2 tree");
-        assert_eq!(titles(88)[8], "9 findings");
-        assert_eq!(titles(40), ["1", "2", "3", "4", "5", "6", "7", "8 bytes", "9", "L"]);
+        assert_eq!(titles(140)[8], "9 findings");
+        assert_eq!(titles(88)[8], "9 finds");
+        assert_eq!(titles(40), ["1", "2", "3", "4", "5", "6", "7", "8 bytes", "9", "s", "c", "L"]);
     }
 }

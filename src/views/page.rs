@@ -3,6 +3,7 @@
 use super::findings;
 use super::frame::{border, lines};
 use super::layout::{self, Screen, inside};
+use super::reach;
 use super::rows::{self, PLAIN};
 use super::text::{Text, plain};
 use super::theme::{Role, Theme};
@@ -61,6 +62,7 @@ fn text_area(area: Rect) -> Rect {
 fn title(state: &State, open: &Page) -> String {
     match &open.source {
         PageSource::Detail => state.panel().title().to_owned(),
+        PageSource::Reach { tag } => format!("what it takes to bear {tag}"),
         PageSource::Finding { index, .. } => {
             let finding = state.report().and_then(|report| report.findings.get(*index));
             finding.map_or_else(String::new, |finding| finding.code.clone())
@@ -71,6 +73,7 @@ fn title(state: &State, open: &Page) -> String {
 fn content(state: &State, open: &Page, theme: Theme, cells: usize) -> Vec<Line<'static>> {
     match &open.source {
         PageSource::Detail => chosen(state, theme, cells),
+        PageSource::Reach { tag } => reach::page(state, tag, theme, cells),
         PageSource::Finding { index, text: page } => {
             let mut text = Text::new(cells, theme);
             if let Some(finding) = state.report().and_then(|report| report.findings.get(*index)) {

@@ -4,6 +4,7 @@ use super::row::{Cell, line};
 use super::rows::{Rows, nothing_known};
 use super::text::Text;
 use super::theme::{Role, Theme};
+use super::words;
 use crate::app::state::State;
 use crate::engine::report::audit::{PolicyReason, PolicyReport};
 use ratatui::text::{Line, Span};
@@ -69,7 +70,7 @@ impl Rows for Policy {
         let (word, role) = if reason.ok { ("holds", Role::Good) } else { ("ruled out", Role::Bad) };
         text.labelled(word, &reason.tag, role);
         if let Some(rule) = &reason.rule {
-            text.labelled("rule", explained(rule), Role::Plain);
+            text.labelled("rule", words::policy_rule(rule), Role::Plain);
         }
         if let Some(library) = &reason.library {
             text.labelled("library", library, Role::Plain);
@@ -103,19 +104,6 @@ fn short(reason: &PolicyReason) -> String {
             Some("blacklist") => format!("{library} is on its black list"),
             _ => library.to_owned(),
         },
-        (None, None) => reason.rule.as_deref().map_or("", explained).to_owned(),
-    }
-}
-
-/// A rule's name in words.
-fn explained(rule: &str) -> &str {
-    match rule {
-        "symbol_version" => "a symbol version is newer than the tag allows",
-        "blacklist" => "a symbol on the tag's black list is used",
-        "library" => "the library is not on the tag's list",
-        "libpython" => "libpython is linked",
-        "architecture" => "the tag is not for this architecture",
-        "external_symbol_version" => "an external library demands a symbol version newer than the tag allows",
-        other => other,
+        (None, None) => reason.rule.as_deref().map_or("", words::policy_rule).to_owned(),
     }
 }

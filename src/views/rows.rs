@@ -2,7 +2,7 @@
 
 use super::text;
 use super::theme::Theme;
-use super::{bytes, findings, libraries, log, overview, plan, policy, rpath, staging, tree};
+use super::{bytes, cpu, findings, lenses, libraries, log, overview, plan, policy, rpath, staging, symbols};
 use crate::app::features::TerminalFeatures;
 use crate::app::panel::Panel;
 use crate::app::state::State;
@@ -70,7 +70,7 @@ pub const PLAIN: Theme = Theme::new(TerminalFeatures { color: false, unicode: tr
 pub fn of(panel: Panel) -> &'static dyn Rows {
     match panel {
         Panel::Overview => &overview::Overview,
-        Panel::Tree => &tree::Tree,
+        Panel::Tree => &lenses::Tree,
         Panel::Libraries => &libraries::Libraries,
         Panel::Policy => &policy::Policy,
         Panel::Rpath => &rpath::Rpath,
@@ -78,6 +78,8 @@ pub fn of(panel: Panel) -> &'static dyn Rows {
         Panel::Staging => &staging::Staging,
         Panel::Bytes => &bytes::Bytes,
         Panel::Findings => &findings::Findings,
+        Panel::Symbols => &symbols::Symbols,
+        Panel::Cpu => &cpu::Cpu,
         Panel::Log => &log::Log,
     }
 }

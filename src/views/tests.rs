@@ -141,6 +141,59 @@ fn tree_with_a_missing_library() {
 }
 
 #[test]
+fn lenses() {
+    let make = |width, height| {
+        let mut state = fixture::showing(LABEXT, Panel::Tree, width, height);
+        update(&mut state, Action::Lenses);
+        state
+    };
+    says(&make(120, 40), &["other file", "/usr/lib", "lddtree searches it for every library", "same"]);
+    pictures("lenses", make);
+}
+
+#[test]
+fn symbols() {
+    let make = panel(LABEXT, Panel::Symbols);
+    says(
+        &make(120, 40),
+        &[
+            "2 bound, 1 of Python",
+            "UNBOUND",
+            "greet_v2@GREET_2.0",
+            "has it as GREET_1.0 only",
+            "wanted by libdeep.so.2",
+        ],
+    );
+    pictures("symbols", make);
+}
+
+#[test]
+fn cpu() {
+    let make = panel(LABEXT, Panel::Cpu);
+    says(&make(120, 40), &["contains instructions of x86-64-v3", "AVX2", "1 204", "function at 0x20000", "vpcmpeqb"]);
+    pictures("cpu", make);
+}
+
+#[test]
+fn what_a_tag_would_take() {
+    let make = |width, height| {
+        let mut state = fixture::showing(LABEXT, Panel::Policy, width, height);
+        state.overlay = Overlay::Page(Page { source: PageSource::Reach { tag: "manylinux_2_17".into() }, scroll: 0 });
+        state
+    };
+    says(
+        &make(120, 40),
+        &[
+            "2 things stand between",
+            "pthread_create@GLIBC_2.34 of libc.so.6",
+            "as GLIBC_2.2.5 would do",
+            "std::thread::spawn",
+        ],
+    );
+    pictures("reach", make);
+}
+
+#[test]
 fn libraries() {
     let make = panel(LABEXT, Panel::Libraries);
     says(&make(120, 40), &["2 external libraries", "labext.libs", "libdeep-845b8c15.so.2", "manylinux_2_17"]);

@@ -6,16 +6,18 @@ use super::rows::{Rows, nothing_known};
 use super::text::Text;
 use super::theme::{Role, Theme};
 use super::words;
+use crate::app::action::Action;
+use crate::app::keymap::BINDINGS;
 use crate::app::state::State;
 use crate::app::tree::{Branch, TreeRow, resolve};
 use crate::engine::report::audit::{ArtifactReport, NodeRole, TreeEdge, TreeNode};
 use ratatui::text::Line;
 
-/// The panel.
+/// The tree, branch by branch.
 #[derive(Debug)]
-pub struct Tree;
+pub struct Branches;
 
-impl Rows for Tree {
+impl Rows for Branches {
     fn count(&self, state: &State) -> usize {
         state.tree.rows.len()
     }
@@ -58,7 +60,8 @@ impl Rows for Tree {
         if differences == 0 {
             return Vec::new();
         }
-        let text = format!("the two lenses disagree on {}", words::counted(differences, "library", "libraries"));
+        let libraries = words::counted(differences, "library", "libraries");
+        let text = format!("the two lenses disagree on {libraries}; {} shows them side by side", lenses_key());
         vec![Line::from(theme.span(text, Role::Warning))]
     }
 
@@ -97,6 +100,11 @@ impl Rows for Tree {
 /// What the first cell of `parts` gets of `cells`.
 fn first_room(parts: &[Cell<'_>], cells: usize) -> usize {
     super::row::rooms(parts, cells).first().copied().unwrap_or(0)
+}
+
+fn lenses_key() -> String {
+    let binding = BINDINGS.iter().find(|binding| binding.action == Action::Lenses);
+    binding.and_then(|binding| binding.keys.first()).map_or_else(String::new, |key| key.label())
 }
 
 fn guides(row: &TreeRow) -> String {
@@ -172,6 +180,9 @@ fn about_search(text: &mut Text, report: &ArtifactReport, row: &TreeRow, node: &
     if let Some(found) = &edge.found_by {
         text.labelled("found by", &words::found_by(found), Role::Good);
     }
+    if let Some(note) = &edge.note {
+        text.labelled("note", note, Role::Warning);
+    }
     if !edge.versions_missing.is_empty() {
         text.labelled("lacks", &edge.versions_missing.join(", "), Role::Bad);
     }
@@ -181,9 +192,10 @@ fn about_search(text: &mut Text, report: &ArtifactReport, row: &TreeRow, node: &
     text.blank();
     text.heading(&format!("searched for {}, in the loader's order", edge.needed));
     for (place, candidate) in edge.candidates.iter().enumerate() {
+        let owner = candidate.owner.as_ref().map(|owner| format!(" of {owner}")).unwrap_or_default();
         let entry = candidate.entry.as_ref().map(|entry| format!(" {entry}")).unwrap_or_default();
         let what = format!(
-            "{}{entry} → {}: {}",
+            "{}{owner}{entry} → {}: {}",
             words::rule(candidate.rule),
             candidate.path.display(),
             words::rejection(candidate.rejected)
@@ -196,5 +208,8 @@ fn about_search(text: &mut Text, report: &ArtifactReport, row: &TreeRow, node: &
             text.hanging(&format!("{:>2} ", edge.candidates.len() + 1), &what, Role::Good);
         }
         _ => text.hanging("   ", "found nowhere", Role::Bad),
+    }
+    if let Some(message) = &edge.gave_up {
+        text.labelled("gave up", message, Role::Bad);
     }
 }

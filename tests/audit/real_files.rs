@@ -33,16 +33,7 @@ pub fn artifact(path: &Path, kind: ArtifactKind) -> Artifact {
 }
 
 pub fn options() -> AuditOptions {
-    AuditOptions {
-        questions: wheelwright::engine::audit::Questions::default(),
-        compatibility: None,
-        exclude: Vec::new(),
-        lenses: Lenses::Both,
-        hash: false,
-        loader: LoaderInputs::new(PathBuf::from("/")),
-        ld_paths: Vec::new(),
-        expected_entry_point: None,
-    }
+    AuditOptions::new(LoaderInputs::new(PathBuf::from("/")))
 }
 
 fn compile(directory: &Path, name: &str, code: &str, arguments: &[&str]) -> Result<PathBuf, Failed> {

@@ -67,6 +67,19 @@ pub struct Common {
     /// A directory to look for libraries in; can be given several times.
     #[arg(long, global = true, value_name = "DIR")]
     pub ld_path: Vec<PathBuf>,
+    /// The directory that stands for `/`: the loader's paths, its cache and its libraries are looked up below it.
+    #[arg(long, global = true, value_name = "DIR")]
+    pub sysroot: Option<PathBuf>,
+    /// The program that will load the artifact, by path or as found on PATH: its libraries are there before, and its RPATH
+    /// counts.
+    #[arg(long, global = true, value_name = "PROGRAM")]
+    pub host: Option<PathBuf>,
+    /// The version of glibc whose rules count, such as 2.28; by default that of the loader that is found.
+    #[arg(long, global = true, value_name = "VERSION")]
+    pub glibc: Option<String>,
+    /// The processor whose `glibc-hwcaps` subdirectories count, such as x86-64-v3; by default this one.
+    #[arg(long, global = true, value_name = "LEVEL")]
+    pub cpu: Option<String>,
     /// A library (name or path, `*` and `?` allowed) that is never bundled; can be given several times.
     #[arg(long, global = true, value_name = "GLOB")]
     pub exclude: Vec<String>,
@@ -205,6 +218,9 @@ pub struct Tree {
     /// Show a library's own needs each time it is met, not only the first.
     #[arg(long)]
     pub all: bool,
+    /// Name the package that owns each library.
+    #[arg(long)]
+    pub owners: bool,
 }
 
 /// `plan`.

@@ -5,7 +5,8 @@ use super::environment;
 use super::output::Output;
 use crate::engine::Context;
 use crate::engine::audit::{AuditOptions, Lenses, Questions, Tag};
-use crate::engine::deps::{LoaderInputs, host_libc};
+use crate::engine::deps::{GlibcVersion, LoaderInputs, Maker, host_libc, hwcaps_of_level, level_names};
+use crate::engine::owners::Owners;
 use crate::engine::project::{DiscoverOptions, Project, discover, sandboxed};
 use crate::engine::repair::{Builtin, Editor, Mode, Patchelf, RepairOptions};
 use crate::engine::report::audit::Host;
@@ -13,6 +14,7 @@ use crate::engine::stage::{Session, SessionOptions};
 use color_eyre::Result;
 use color_eyre::eyre::eyre;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use tempfile::TempDir;
 
 /// Finds what `paths` name.
@@ -106,22 +108,37 @@ pub fn any_unreadable(session: &Session) -> bool {
     ids.filter_map(|id| session.report(id)).any(|report| report.error.is_some())
 }
 
-fn options(common: &Common, look: Look) -> Result<SessionOptions> {
+/// What an audit is told by the command line and the environment.
+///
+/// # Errors
+/// When an option's value is wrong.
+pub fn audit_options(common: &Common, look: Look) -> Result<AuditOptions> {
     let directory = environment::current_directory()?;
     let mut loader = LoaderInputs::new(directory.clone());
     loader.ld_library_path = std::env::var_os("LD_LIBRARY_PATH");
     loader.ld_preload = std::env::var_os("LD_PRELOAD");
+    loader.sysroot = common.sysroot.as_deref().map(sysroot).transpose()?;
+    loader.host = common.host.as_deref().map(environment::program).transpose()?;
+    loader.glibc = common.glibc.as_deref().map(glibc).transpose()?;
+    if let Some(level) = &common.cpu {
+        loader.hwcaps = cpu(level)?;
+        loader.maker = Maker::Other;
+    }
     loader.extra_paths = common.ld_path.iter().map(|path| directory.join(path)).collect();
-    let audit = AuditOptions {
+    Ok(AuditOptions {
         compatibility: common.compatibility.as_deref().map(Tag::parse).transpose()?,
         exclude: common.exclude.clone(),
         lenses: look.lenses,
         questions: look.questions,
+        owners: owners(common)?,
         hash: common.hash,
         ..AuditOptions::new(loader)
-    };
+    })
+}
+
+fn options(common: &Common, look: Look) -> Result<SessionOptions> {
     Ok(SessionOptions {
-        audit,
+        audit: audit_options(common, look)?,
         repair: RepairOptions {
             mode: match common.mode {
                 ModeName::Repair => Mode::Repair,
@@ -134,6 +151,29 @@ fn options(common: &Common, look: Look) -> Result<SessionOptions> {
         editor: editor(common.patcher)?,
         observer: None,
     })
+}
+
+/// Who can be asked whom a file belongs to.
+///
+/// # Errors
+/// When the sysroot is no directory.
+pub fn owners(common: &Common) -> Result<Arc<Owners>> {
+    let sysroot = common.sysroot.as_deref().map(sysroot).transpose()?;
+    Ok(Arc::new(Owners::new(sysroot.as_deref())))
+}
+
+fn glibc(version: &str) -> Result<GlibcVersion> {
+    GlibcVersion::parse(version).ok_or_else(|| eyre!("--glibc {version}: not a version; write it as 2.28"))
+}
+
+fn cpu(level: &str) -> Result<Vec<String>> {
+    hwcaps_of_level(level)
+        .ok_or_else(|| eyre!("--cpu {level}: glibc knows no such level; it knows {}", level_names().join(", ")))
+}
+
+fn sysroot(directory: &Path) -> Result<PathBuf> {
+    let directory = environment::absolute(directory);
+    if directory.is_dir() { Ok(directory) } else { Err(eyre!("--sysroot {}: is not a directory", directory.display())) }
 }
 
 fn staging(directory: &Path) -> Result<PathBuf> {

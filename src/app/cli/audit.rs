@@ -34,6 +34,9 @@ pub fn audit(arguments: &Audit, common: &Common, output: &mut Output) -> Result<
     } else {
         print(&document, common.verbose, output)?;
     }
+    for note in opened.session.owners().notes() {
+        output.note(format_args!("note: {note}"));
+    }
     Ok(if document.artifacts.iter().any(|artifact| artifact.error.is_some()) {
         TROUBLE
     } else if document.summary.findings.error > 0 {
@@ -117,7 +120,8 @@ fn print_libraries(artifact: &ArtifactReport, output: &mut Output) -> Result<()>
         let Some(place) = &library.realpath else { continue };
         let grafted = library.grafted_name.as_ref().map(|name| format!(" → {name}")).unwrap_or_default();
         row("external", format_args!("{}{grafted}", library.name), output)?;
-        row("", output.tone(Tone::Faint, place.display()), output)?;
+        let owner = library.owner.as_ref().map(|owner| format!("  owner {}", words::owner(owner))).unwrap_or_default();
+        row("", output.tone(Tone::Faint, format_args!("{}{owner}", place.display())), output)?;
     }
     let trees = artifact.slices.iter().flat_map(|slice| slice.tree.iter());
     let missing = trees.flat_map(|tree| &tree.nodes).filter(|node| node.role == NodeRole::Missing);

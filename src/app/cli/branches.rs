@@ -102,6 +102,7 @@ impl Drawing<'_> {
     fn edge(&mut self, edge: &TreeEdge, branch: String, below: &str) {
         let Some(to) = self.tree.nodes.get(edge.to) else { return };
         let mut rest: Vec<String> = to.path.iter().map(|path| path.display().to_string()).collect();
+        rest.extend(to.owner.iter().map(|owner| format!("(owner {})", words::owner(owner))));
         if edge.weak {
             rest.push("(optional)".to_owned());
         }

@@ -2,7 +2,7 @@
 
 use crate::engine::Context;
 use color_eyre::Result;
-use color_eyre::eyre::WrapErr;
+use color_eyre::eyre::{WrapErr, eyre};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
@@ -24,6 +24,20 @@ pub fn path_variable() -> OsString {
 #[must_use]
 pub fn cargo() -> Option<PathBuf> {
     std::env::var_os("CARGO").map(PathBuf::from).or_else(|| on_path("cargo"))
+}
+
+/// The file of a program that is named by a path, or by a name as on the shell's command line.
+///
+/// # Errors
+/// When there is none.
+pub fn program(name: &Path) -> Result<PathBuf> {
+    let bare = name.components().count() == 1 && name.file_name() == Some(name.as_os_str());
+    let found = if bare && !name.is_file() { name.to_str().and_then(on_path) } else { Some(absolute(name)) };
+    match found.filter(|path| path.is_file()) {
+        Some(path) => Ok(path),
+        None if bare => Err(eyre!("--host {}: there is no such file here and no such program on PATH", name.display())),
+        None => Err(eyre!("--host {}: there is no such file", name.display())),
+    }
 }
 
 fn on_path(program: &str) -> Option<PathBuf> {

@@ -207,6 +207,7 @@ mod tests {
             needed: needed.iter().map(|name| (*name).to_string()).collect(),
             rpath: Vec::new(),
             libraries: rows.iter().map(library).collect(),
+            sysroot: None,
         }
     }
 

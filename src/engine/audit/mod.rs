@@ -11,19 +11,25 @@ pub mod evaluate;
 pub mod exclude;
 pub mod external;
 pub mod findings;
+pub mod owned;
 pub mod pages;
 pub mod policy;
+mod questions;
 mod roles;
 pub mod search_path;
 pub mod tag;
+mod trees;
 pub mod verdict;
 
 pub use external::{External, grafted_name};
+pub use questions::{Question, Questions, answer};
 pub use tag::{Tag, UnknownTag};
+pub use trees::loader_tree;
 
 use crate::engine::binary::{self, Binary, Format, ObjectKind, RunPath};
-use crate::engine::deps::{CrateTree, Graph, Libc, Loader, LoaderInputs, Placed, crate_tree, differences, guess_libc};
+use crate::engine::deps::{CrateTree, Graph, Libc, Loader, LoaderInputs, Placed, crate_tree_below, differences};
 use crate::engine::file::{ReadAt, Windows, sha256};
+use crate::engine::owners::Owners;
 use crate::engine::project::Artifact;
 use crate::engine::report::audit::{ArtifactKind, ArtifactReport, ExternalLibrary};
 use crate::engine::{Context, Error, Result};
@@ -32,6 +38,7 @@ use evaluate::Evaluation;
 use exclude::Pattern;
 use policy::Family;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use verdict::Role;
 
 /// Which lenses look.
@@ -42,19 +49,6 @@ pub enum Lenses {
     Both,
     /// The loader's: quick on any size, but without external libraries.
     LoaderOnly,
-}
-
-/// What is looked into only where it is asked for, because it takes its time.
-#[derive(Debug, Clone, Default)]
-pub struct Questions {
-    /// Which library binds each undefined symbol.
-    pub symbols: bool,
-    /// Which instructions the architecture's baseline does not have.
-    pub instructions: bool,
-    /// Which package owns each library of the trees.
-    pub owners: bool,
-    /// What it would take to bear this tag.
-    pub reach: Option<Tag>,
 }
 
 /// What an audit is told.
@@ -76,6 +70,8 @@ pub struct AuditOptions {
     pub ld_paths: Vec<PathBuf>,
     /// The last part of the module's name, where Python bindings are known to be meant.
     pub expected_entry_point: Option<String>,
+    /// Whom files belong to; shared by the audits of a session, so that databases are read once.
+    pub owners: Arc<Owners>,
 }
 
 impl AuditOptions {
@@ -91,7 +87,16 @@ impl AuditOptions {
             loader,
             ld_paths: Vec::new(),
             expected_entry_point: None,
+            owners: Arc::new(Owners::new(None)),
         }
+    }
+
+    /// What the loader's lens is told for `artifact`.
+    fn inputs_for(&self, artifact: &Artifact) -> LoaderInputs {
+        let mut inputs = self.loader.clone();
+        inputs.linked_paths.clone_from(&artifact.linked_paths.paths);
+        inputs.extra_paths.extend(self.ld_paths.iter().cloned());
+        inputs
     }
 }
 
@@ -140,13 +145,12 @@ fn look(found: &mut Audit, artifact: &Artifact, clean: &Path, options: &AuditOpt
     found.report.slices = blank::slices(&binary, artifact);
     found.run_path = binary.slices.first().and_then(search_path::heeded).cloned();
     let placed = Placed { read_from: clean, loaded_as: &artifact.loaded_as };
-    let mut inputs = options.loader.clone();
-    inputs.linked_paths.clone_from(&artifact.linked_paths.paths);
-    inputs.extra_paths.extend(options.ld_paths.iter().cloned());
+    let inputs = options.inputs_for(artifact);
     let job = Job { artifact, binary: &binary, source: &windows, placed, inputs, options, context };
     let result = job.run(found);
     found.binary = Some(binary);
-    result
+    result?;
+    answer(found, artifact, clean, options, &options.questions, context)
 }
 
 /// One audit under way.
@@ -172,7 +176,8 @@ impl Job<'_> {
         // A tree that only the crate fails on (it can panic) is still shown as the loader sees it.
         let (tree, failure) = match self.options.lenses {
             Lenses::LoaderOnly => (None, None),
-            Lenses::Both => match crate_tree(&self.placed, &self.library_paths()) {
+            Lenses::Both => match crate_tree_below(&self.placed, &self.library_paths(), self.inputs.sysroot.as_deref())
+            {
                 Ok(tree) => (Some(tree), None),
                 Err(error) => (None, Some(error)),
             },
@@ -193,6 +198,7 @@ impl Job<'_> {
         }
         found.report.policy = evaluation.as_ref().map(Evaluation::report);
         found.externals = externals;
+        owned::fill_external_owners(&mut found.report, &self.options.owners, self.context)?;
         found.graph = graphs.into_iter().next();
         failure.map_or(Ok(()), Err)
     }
@@ -203,17 +209,8 @@ impl Job<'_> {
     }
 
     fn evaluate(&self) -> Result<Option<Evaluation>> {
-        let Some(slice) = self.binary.slices.first().filter(|_| self.binary.format == Format::Elf) else {
-            return Ok(None);
-        };
-        let demands = Demands::of(slice, self.source, self.artifact.path.clone())?;
-        let family = match self.inputs.libc.unwrap_or_else(|| guess_libc(self.binary)) {
-            Libc::Glibc => Family::Manylinux,
-            Libc::Musl => Family::Musllinux,
-        };
-        let is_program = self.artifact.kind == ArtifactKind::Bin || slice.kind == ObjectKind::Executable;
-        let role = if is_program { Role::Program } else { Role::Library };
-        Ok(Some(Evaluation::new(&demands, family, role, self.options.compatibility.as_ref())))
+        let libc = self.inputs.libc_of(self.binary);
+        evaluate_elf(self.artifact, self.binary, self.source, libc, self.options.compatibility.as_ref())
     }
 
     fn externals(
@@ -262,6 +259,25 @@ impl Job<'_> {
         };
         externals.iter().map(one).collect()
     }
+}
+
+/// The verdicts of the policies on an ELF artifact; `None` for another format.
+fn evaluate_elf(
+    artifact: &Artifact,
+    binary: &Binary,
+    source: &dyn ReadAt,
+    libc: Libc,
+    requested: Option<&Tag>,
+) -> Result<Option<Evaluation>> {
+    let Some(slice) = binary.slices.first().filter(|_| binary.format == Format::Elf) else { return Ok(None) };
+    let demands = Demands::of(slice, source, artifact.path.clone())?;
+    let family = match libc {
+        Libc::Glibc => Family::Manylinux,
+        Libc::Musl => Family::Musllinux,
+    };
+    let is_program = artifact.kind == ArtifactKind::Bin || slice.kind == ObjectKind::Executable;
+    let role = if is_program { Role::Program } else { Role::Library };
+    Ok(Some(Evaluation::new(&demands, family, role, requested)))
 }
 
 /// What the external libraries that can be read demand themselves.

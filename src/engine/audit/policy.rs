@@ -10,6 +10,32 @@ use std::sync::OnceLock;
 const MANYLINUX: &str = include_str!("../../../assets/policy/manylinux.json");
 const MUSLLINUX: &str = include_str!("../../../assets/policy/musllinux.json");
 
+/// The libraries that every machine of every manylinux tag has: the oldest tag's list, on which the others build.
+pub const OLDEST_LIST: [&str; 22] = [
+    "libatomic.so.1",
+    "libgcc_s.so.1",
+    "libstdc++.so.6",
+    "libm.so.6",
+    "libanl.so.1",
+    "libdl.so.2",
+    "librt.so.1",
+    "libc.so.6",
+    "libnsl.so.1",
+    "libutil.so.1",
+    "libpthread.so.0",
+    "libX11.so.6",
+    "libXext.so.6",
+    "libXrender.so.1",
+    "libICE.so.6",
+    "libSM.so.6",
+    "libGL.so.1",
+    "libgobject-2.0.so.0",
+    "libgthread-2.0.so.0",
+    "libglib-2.0.so.0",
+    "libresolv.so.2",
+    "libz.so.1",
+];
+
 /// The C library that a tag is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Family {
@@ -139,6 +165,16 @@ mod tests {
 
     fn policy(family: Family, architecture: &str, name: &str) -> Policy {
         policies(family, architecture).into_iter().find(|policy| policy.name == name).unwrap()
+    }
+
+    #[test]
+    fn the_oldest_list_is_that_of_the_table_and_part_of_every_other() {
+        for architecture in architectures() {
+            for policy in policies(Family::Manylinux, architecture) {
+                assert!(OLDEST_LIST.iter().all(|name| policy.allowed.contains(*name)), "{}", policy.name);
+            }
+        }
+        assert_eq!(policies(Family::Manylinux, "x86_64")[0].allowed, OLDEST_LIST.map(str::to_owned).into());
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use super::policy::{Family, architectures, names};
 
 /// A platform tag that was asked for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Tag {
     /// `linux`, `off`: no policy; nothing is bundled.
     Linux,

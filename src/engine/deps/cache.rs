@@ -23,6 +23,8 @@ const EXTENSION_MAGIC: u32 = 0xeaa4_2174;
 const EXTENSION_HWCAPS: u32 = 1;
 /// An entry's `hwcap` says, with this in its upper half, that the lower half is an index of the hwcaps extension.
 const HWCAP_IS_EXTENSION: u64 = 1 << 30;
+/// The bits beside it that tell the ISA level of the file (`DL_CACHE_HWCAP_ISA_LEVEL_MASK`).
+const ISA_LEVEL: u64 = (1 << 10) - 1;
 /// Flags of a library that fits any ELF loader (`FLAG_ELF`).
 const FLAG_ELF: u32 = 1;
 
@@ -35,8 +37,10 @@ pub struct CacheEntry {
     pub path: PathBuf,
     /// The glibc-hwcaps subdirectory that it lies in, if one.
     pub hwcaps: Option<String>,
-    /// Whether it asks for legacy hardware capabilities (removed in glibc 2.37), which are not followed here.
-    pub legacy: bool,
+    /// The legacy hardware capabilities that it asks for, a bit each; 0 for none. glibc 2.37 takes no entry that asks for any.
+    pub legacy: u64,
+    /// The ISA level that a glibc-hwcaps entry's file needs, as x86 counts them: 0 is the baseline, 1 is `x86-64-v2`.
+    pub isa_level: u32,
 }
 
 /// The parsed cache.
@@ -81,16 +85,26 @@ impl LoaderCache {
         Some(cache)
     }
 
-    /// The entry that the loader takes for `name`: of the fitting `flags`, the one of the best of `hwcaps` (best first),
-    /// else the first without any.
+    /// The entry that a loader of glibc 2.37 or later takes for `name`: of the fitting `flags`, the one of the best of `hwcaps`
+    /// (best first), else the first that asks for none.
     #[must_use]
     pub fn lookup(&self, name: &[u8], flags: u32, hwcaps: &[String]) -> Option<&CacheEntry> {
+        self.lookup_by_legacy(name, flags, hwcaps, 0)
+    }
+
+    /// The same of an older loader, which also takes an entry that asks for no other legacy capabilities than `legacy`
+    /// (`search_cache`).
+    #[must_use]
+    pub fn lookup_by_legacy(&self, name: &[u8], flags: u32, hwcaps: &[String], legacy: u64) -> Option<&CacheEntry> {
         let fitting = || {
             let entries = self.entries.get(name).map(Vec::as_slice).unwrap_or_default();
-            entries.iter().filter(move |entry| !entry.legacy && (entry.flags == flags || entry.flags == FLAG_ELF))
+            entries.iter().filter(move |entry| entry.flags == flags || entry.flags == FLAG_ELF)
         };
-        let best = hwcaps.iter().find_map(|level| fitting().find(|entry| entry.hwcaps.as_ref() == Some(level)));
-        best.or_else(|| fitting().find(|entry| entry.hwcaps.is_none()))
+        // Each level can do what those behind it can, and the baseline besides.
+        let able = |entry: &&CacheEntry| entry.isa_level as usize <= hwcaps.len();
+        let of_level = |level| fitting().filter(able).find(|entry| entry.hwcaps.as_ref() == Some(level));
+        let best = hwcaps.iter().find_map(of_level);
+        best.or_else(|| fitting().find(|entry| entry.hwcaps.is_none() && entry.legacy & !legacy == 0))
     }
 
     /// All entries, by name.
@@ -122,13 +136,14 @@ fn read_entry(bytes: &[u8], at: usize, big: bool, levels: &[String]) -> Option<(
     let path = text(bytes, number(bytes, at + 8, big)? as usize)?;
     let (first, second) = (u64::from(number(bytes, at + 16, big)?), u64::from(number(bytes, at + 20, big)?));
     let (high, low) = if big { (first, second) } else { (second, first) };
-    let (hwcaps, legacy) = if high == HWCAP_IS_EXTENSION {
-        (Some(levels.get(low as usize)?.clone()), false)
-    } else {
-        (None, high != 0 || low != 0)
-    };
     let path = super::tokens::as_path(path).to_path_buf();
-    Some((name.to_vec(), CacheEntry { flags, path, hwcaps, legacy }))
+    let plain = CacheEntry { flags, path, hwcaps: None, legacy: 0, isa_level: 0 };
+    let entry = if high & !ISA_LEVEL == HWCAP_IS_EXTENSION {
+        CacheEntry { hwcaps: Some(levels.get(low as usize)?.clone()), isa_level: (high & ISA_LEVEL) as u32, ..plain }
+    } else {
+        CacheEntry { legacy: high << 32 | low, ..plain }
+    };
+    Some((name.to_vec(), entry))
 }
 
 /// The names of the glibc-hwcaps subdirectories, in the order in which entries refer to them.
@@ -173,14 +188,16 @@ mod tests {
 
     const X86_64: u32 = 0x0303;
 
-    /// A cache with `libz.so.1` twice (plain, and of level v3), `libold.so` with legacy capabilities and `lib32.so` of another
-    /// kind. Texts are named by their offset from the new header, as ldconfig writes them.
+    /// A cache with `libz.so.1` twice (plain, and of level v3), `libold.so` with legacy capabilities, `lib32.so` of another
+    /// kind, and `libisa.so` for level v2 that needs v3. Texts are named by their offset from the new header, as ldconfig writes them.
     fn sample(big: bool) -> Vec<u8> {
         let entries: &[(u32, &str, &str, (u32, u32))] = &[
             (X86_64, "libz.so.1", "/v3/libz.so.1", (1 << 30, 0)),
             (X86_64, "libz.so.1", "/plain/libz.so.1", (0, 0)),
             (X86_64, "libold.so", "/old/libold.so", (0, 4)),
             (3, "lib32.so", "/32/lib32.so", (0, 0)),
+            (X86_64, "libisa.so", "/v2/libisa.so", ((1 << 30) | 2, 1)),
+            (X86_64, "libisa.so", "/plain/libisa.so", (0, 0)),
         ];
         let number = |value: u32| if big { value.to_be_bytes() } else { value.to_le_bytes() };
         let mut texts = Vec::new();
@@ -198,7 +215,7 @@ mod tests {
                 body.extend_from_slice(&field);
             }
         }
-        let level = add("x86-64-v3");
+        let levels = [add("x86-64-v3"), add("x86-64-v2")];
         while !texts.len().is_multiple_of(4) {
             texts.push(0);
         }
@@ -211,10 +228,10 @@ mod tests {
         bytes.resize(NEW_HEADER, 0);
         bytes.extend_from_slice(&body);
         bytes.extend_from_slice(&texts);
-        for field in [EXTENSION_MAGIC, 1, EXTENSION_HWCAPS, 0, extension + 24, 4] {
+        for field in [EXTENSION_MAGIC, 1, EXTENSION_HWCAPS, 0, extension + 24, 8] {
             bytes.extend_from_slice(&number(field));
         }
-        bytes.extend_from_slice(&level);
+        levels.iter().for_each(|level| bytes.extend_from_slice(level));
         bytes
     }
 
@@ -235,9 +252,14 @@ mod tests {
             assert_eq!(path(&cache, "libz.so.1", &[]).as_deref(), Some("/plain/libz.so.1"));
             assert_eq!(path(&cache, "libz.so.1", &["x86-64-v4", "x86-64-v3"]).as_deref(), Some("/v3/libz.so.1"));
             assert_eq!(path(&cache, "libz.so.1", &["x86-64-v2"]).as_deref(), Some("/plain/libz.so.1"));
-            assert_eq!(path(&cache, "libold.so", &[]), None, "legacy capabilities are not followed");
+            assert_eq!(path(&cache, "libold.so", &[]), None, "capabilities that are not there");
+            assert!(cache.lookup_by_legacy(b"libold.so", X86_64, &[], 6).is_some(), "capabilities that are there");
+            assert!(cache.lookup_by_legacy(b"libold.so", X86_64, &[], 2).is_none(), "others that are there");
+            let needs_v3 = cache.lookup(b"libisa.so", X86_64, &["x86-64-v2".into()]);
+            assert_eq!(needs_v3.map(|entry| entry.path.as_path()), Some(Path::new("/plain/libisa.so")), "ISA level");
+            assert_eq!(path(&cache, "libisa.so", &["x86-64-v3", "x86-64-v2"]).as_deref(), Some("/v2/libisa.so"));
             assert_eq!(path(&cache, "lib32.so", &[]), None, "another kind");
-            assert_eq!(cache.entries().count(), 4);
+            assert_eq!(cache.entries().count(), 6);
         }
     }
 
@@ -246,7 +268,7 @@ mod tests {
         let whole = sample(false);
         for length in 0..whole.len() {
             let cache = LoaderCache::parse(&whole[..length]);
-            assert!(cache.is_none_or(|cache| cache.entries().count() <= 4));
+            assert!(cache.is_none_or(|cache| cache.entries().count() <= 6));
         }
         for at in 0..whole.len() {
             for value in [0x00, 0x01, 0x7f, 0x80, 0xff] {

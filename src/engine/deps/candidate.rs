@@ -1,15 +1,16 @@
 //! Whether a file that a search came upon is the library: taken, passed over, or the end of the search.
 //!
 //! ld.so passes over a file of another class or machine and looks on; a file that is no ELF at all, has the other byte
-//! order or another OS ABI ends the whole load with a message (glibc `elf/dl-load.c`, `open_verify`). musl takes the first
-//! file that it can open and fails if that is not the one. dyld and Windows look on.
+//! order or another OS ABI ends the whole load with a message (glibc `elf/dl-load.c`, `open_verify`); a file that can't be
+//! opened for another reason than that it is not there or not allowed ends the list it was sought by (`open_path`). musl
+//! takes the first file that it can open and fails if that is not the one. dyld and Windows look on.
 
 use super::inputs::Libc;
 use super::machine;
 use super::objects::{Looked, Object, Objects};
 use crate::engine::binary::{Arch, Binary, Endian, Format};
 use crate::engine::report::audit::Rejection;
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 const FLAGS_1: u64 = 0x6fff_fffb;
@@ -32,15 +33,22 @@ pub(super) enum Verdict {
     Taken { object: Arc<Object>, binary: Arc<Binary>, slice: usize },
     /// Not this one; the search goes on.
     PassedOver(Rejection),
+    /// Not this one, nor any later one of the same list; the next list is searched.
+    EndsList(Rejection),
     /// Not this one, and the loader gives up with this message.
     Ends(Rejection, &'static str),
 }
 
-/// Judges what lies at `path` for a process of machine `wanted`.
-pub(super) fn judge(objects: &Objects, path: &Path, wanted: &Arch, judge: Judge) -> Verdict {
-    let verdict = match objects.look(path) {
+/// Judges what lies at `path`, or why nothing does, for a process of machine `wanted`.
+pub(super) fn judge(objects: &Objects, path: std::io::Result<PathBuf>, wanted: &Arch, judge: Judge) -> Verdict {
+    let verdict = match path.map_or_else(|error| Looked::failed(&error), |path| objects.look(&path)) {
         Looked::Missing => return Verdict::PassedOver(Rejection::Missing),
         Looked::Unreadable => return Verdict::PassedOver(Rejection::Unreadable),
+        Looked::Broken => match judge {
+            Judge::Elf(Libc::Glibc) => return Verdict::EndsList(Rejection::Unreadable),
+            Judge::Elf(Libc::Musl) => return Verdict::Ends(Rejection::Unreadable, "can't be opened"),
+            Judge::Other(_) => return Verdict::PassedOver(Rejection::Unreadable),
+        },
         Looked::NotAFile => match judge {
             Judge::Elf(_) => Verdict::Ends(Rejection::NotALibrary, "cannot read file data"),
             Judge::Other(_) => Verdict::PassedOver(Rejection::NotALibrary),
@@ -144,7 +152,7 @@ mod tests {
             None => "taken".to_string(),
             Some(Verdict::PassedOver(rejection)) => format!("passed over {rejection:?}"),
             Some(Verdict::Ends(rejection, _)) => format!("ends {rejection:?}"),
-            Some(Verdict::Taken { .. }) => "impossible".to_string(),
+            Some(Verdict::EndsList(_) | Verdict::Taken { .. }) => "impossible".to_string(),
         };
         assert_eq!(passed(header(|_| ())), "taken");
         assert_eq!(passed(header(|head| head[7] = 3)), "taken");

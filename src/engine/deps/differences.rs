@@ -79,21 +79,47 @@ fn text_of(node: Option<&Node>) -> String {
     node.map(|node| node.name.to_text().into_owned()).unwrap_or_default()
 }
 
+/// Whether the answer of `edge` lies in a directory of that name.
+fn is_below(loader: &Graph, edge: &Edge, directory: &str) -> bool {
+    let path = loader.nodes.get(edge.to).and_then(|node| node.path.as_deref());
+    path.is_some_and(|path| path.iter().any(|part| part == directory))
+}
+
+/// Directories that the crate has put below the sysroot, and puts there again when it searches.
+fn doubled_sysroot(crate_tree: &CrateTree, by: &FoundBy) -> Option<String> {
+    let sysroot = crate_tree.sysroot.as_deref().filter(|path| *path != Path::new("/"))?;
+    let doubled = match by.rule {
+        SearchRule::LdSoConf | SearchRule::LdSoCache | SearchRule::MuslPath | SearchRule::Default => true,
+        SearchRule::Rpath | SearchRule::Runpath => by.entry.as_deref().is_some_and(|entry| entry.starts_with('/')),
+        _ => false,
+    };
+    doubled.then(|| {
+        format!(
+            "lddtree puts the sysroot {} twice before the directories of run paths and of ld.so.conf; below it, it finds what \
+             lies in /lib, /lib64, /usr/lib and /usr/lib64 only",
+            sysroot.display()
+        )
+    })
+}
+
 /// What about the loader's find the crate can't follow, if anything.
-fn beyond_the_crate(loader: &Graph, edge: &Edge, by: &FoundBy) -> Option<String> {
+fn beyond_the_crate(loader: &Graph, crate_tree: &CrateTree, edge: &Edge, by: &FoundBy) -> Option<String> {
     let asked_by = text_of(requester(loader, edge));
     let entry = by.entry.as_deref().unwrap_or_default();
     if has_token(edge.needed.as_bytes()) {
         return Some("the loader fills in the token of the needed name; lddtree takes it as it stands".into());
     }
     if let Some(level) = &by.hwcaps {
-        return Some(format!(
-            "the loader takes the copy in glibc-hwcaps/{level}; lddtree knows no such subdirectories"
-        ));
+        let directory =
+            if is_below(loader, edge, "glibc-hwcaps") { format!("glibc-hwcaps/{level}") } else { level.clone() };
+        return Some(format!("the loader takes the copy in {directory}; lddtree knows no such subdirectories"));
     }
     if entry.contains("$LIB") || entry.contains("${LIB}") || entry.contains("PLATFORM}") || entry.contains("$PLATFORM")
     {
         return Some(format!("the loader fills in the token of {entry}; lddtree knows $ORIGIN only"));
+    }
+    if let Some(reason) = doubled_sysroot(crate_tree, by) {
+        return Some(reason);
     }
     match by.rule {
         SearchRule::AlreadyLoaded => {
@@ -123,7 +149,8 @@ fn not_in_crate(loader: &Graph, crate_tree: &CrateTree, edge: &Edge, by: &FoundB
     if by.rule == SearchRule::LdLibraryPath {
         return "the loader finds it by LD_LIBRARY_PATH, in an entry that lddtree does not read so".into();
     }
-    if let Some(reason) = beyond_the_crate(loader, edge, by).or_else(|| through_link(requester(loader, edge))) {
+    let beyond = || beyond_the_crate(loader, crate_tree, edge, by);
+    if let Some(reason) = beyond().or_else(|| through_link(requester(loader, edge))) {
         return reason;
     }
     if several_ask(crate_tree, &edge.needed) {
@@ -176,7 +203,8 @@ fn both(
     if several && matches!(by.rule, SearchRule::LdSoCache | SearchRule::Default) {
         return SEVERAL.into();
     }
-    if let Some(reason) = beyond_the_crate(loader, edge, by).or_else(|| through_link(requester(loader, edge))) {
+    let beyond = || beyond_the_crate(loader, crate_tree, edge, by);
+    if let Some(reason) = beyond().or_else(|| through_link(requester(loader, edge))) {
         return reason;
     }
     if several {
@@ -274,6 +302,7 @@ mod tests {
             needed: vec!["liba.so".into()],
             rpath: Vec::new(),
             libraries: BTreeMap::from([("liba.so".to_string(), library)]),
+            sysroot: None,
         };
         let found = differences(&graph, &crate_tree);
         assert!(found.len() <= 1 && found.iter().all(|found| found.name == "liba.so"));
@@ -287,7 +316,7 @@ mod tests {
             (Some(LdLibraryPath), "", None, Some("/run/liba.so"), "LD_LIBRARY_PATH before RUNPATH"),
             (Some(LdSoCache), "", None, None, "ld.so.cache"),
             (Some(Rpath), "other", None, None, "root inherits the RPATH of other"),
-            (Some(Runpath), "root", Some("x86-64-v3"), Some("/plain/liba.so"), "glibc-hwcaps/x86-64-v3"),
+            (Some(Runpath), "root", Some("x86-64-v3"), Some("/plain/liba.so"), "the copy in x86-64-v3"),
             (Some(AlreadyLoaded), "", None, None, "loaded before"),
             (Some(LdPath), "", None, None, "--ld-path"),
             (Some(Runpath), "root", None, Some("/else/liba.so"), "the loader comes to /loader first, lddtree to /else"),

@@ -1,11 +1,13 @@
 //! Where dyld looks for a dylib, as far as load commands say: dyld(1), "DYNAMIC LIBRARY LOADING".
 //!
 //! `DYLD_*` variables and the shared cache's contents are not followed; what lies under `/usr/lib` and `/System` is taken
-//! for part of the system. The main program of an extension is unknown: `@executable_path` is the artifact's directory.
+//! for part of the system. Without a host the main program of an extension is unknown, and `@executable_path` is
+//! the artifact's directory.
 
 use super::graph::Node;
 use super::process::{Process, chain};
-use super::search::{At, Place};
+use super::search::{At, Group, Place};
+use super::sysroot::View;
 use super::tokens::as_path;
 use crate::engine::binary::{Name, RunPathTag};
 use crate::engine::report::audit::SearchRule;
@@ -17,46 +19,58 @@ pub(super) fn is_system_name(name: &[u8]) -> bool {
 }
 
 /// Everywhere that dyld looks for the install name `name` on behalf of node `requester`, in its order.
-pub(super) fn places(process: &Process<'_>, nodes: &[Node], requester: usize, name: &Name) -> Vec<Place> {
+pub(super) fn places(process: &Process<'_>, nodes: &[Node], requester: usize, name: &Name) -> Vec<Group> {
     let (Some(node), Some(root)) = (nodes.get(requester), nodes.first()) else { return Vec::new() };
     let bytes = name.as_bytes();
     let entry = name.to_text();
     let mut places = Vec::new();
     if let Some(rest) = bytes.strip_prefix(b"@rpath/") {
-        for owner in chain(nodes, requester) {
-            places.extend(rpath_places(owner, root, rest));
+        for (_, owner) in chain(nodes, requester) {
+            places.extend(rpath_places(process, (owner, SearchRule::Rpath), root, rest));
+        }
+        if process.is_opened(requester) {
+            places.extend(rpath_places(process, (root, SearchRule::MainRpath), root, rest));
         }
     } else if let Some(path) = anchored(bytes, b"@loader_path", &node.directory) {
-        places.push(Place::entry(SearchRule::LoaderPath, entry, None, At::File(path)));
+        places.push(seen(process, Place::entry(SearchRule::LoaderPath, &entry, None, At::File(path))));
     } else if let Some(path) = anchored(bytes, b"@executable_path", &root.directory) {
-        places.push(Place::entry(SearchRule::ExecutablePath, entry, None, At::File(path)));
+        places.push(seen(process, Place::entry(SearchRule::ExecutablePath, &entry, None, At::File(path))));
     } else if as_path(bytes).is_absolute() {
         places.push(Place::new(SearchRule::Absolute, At::File(as_path(bytes).to_path_buf())));
     } else {
         let path = process.inputs.current_directory.join(as_path(bytes));
-        places.push(Place::new(SearchRule::Relative, At::File(path)));
+        places.push(seen(process, Place::new(SearchRule::Relative, At::File(path))));
     }
     let leaf = bytes.rsplit(|&byte| byte == b'/').next().unwrap_or(bytes);
-    for mut place in process.added_places(|path| At::Directory(path.to_path_buf())) {
+    for place in process.added_places(|path| At::Directory(path.to_path_buf())).iter() {
         if let At::Directory(directory) = &place.at {
-            place.at = At::File(directory.join(as_path(leaf)));
+            places.push(Place { at: At::File(directory.join(as_path(leaf))), ..place.clone() });
         }
-        places.push(place);
     }
-    places
+    vec![places.into()]
+}
+
+/// A place that an anchor gives is a path of this machine: it lies in the sysroot where its object does.
+fn seen(process: &Process<'_>, place: Place) -> Place {
+    let At::File(path) = &place.at else { return place };
+    let (view, path) = process.root.view(path);
+    Place { at: At::File(path), view, ..place }
 }
 
 /// The places that the LC_RPATH commands of `owner` give for the rest of an `@rpath` name.
-fn rpath_places(owner: &Node, root: &Node, rest: &[u8]) -> Vec<Place> {
+fn rpath_places(process: &Process<'_>, (owner, rule): (&Node, SearchRule), root: &Node, rest: &[u8]) -> Vec<Place> {
     let Some(slice) = owner.loaded() else { return Vec::new() };
     let commands = slice.run_paths.iter().filter(|path| path.tag == RunPathTag::LcRpath);
     let place = |text: &Name| {
         let bytes = text.as_bytes();
-        let directory = anchored(bytes, b"@loader_path", &owner.directory)
-            .or_else(|| anchored(bytes, b"@executable_path", &root.directory))
-            .unwrap_or_else(|| as_path(bytes).to_path_buf());
+        let at_anchor = anchored(bytes, b"@loader_path", &owner.directory)
+            .or_else(|| anchored(bytes, b"@executable_path", &root.directory));
+        let (view, directory) = match at_anchor {
+            Some(directory) => process.root.view(&directory),
+            None => (View::Process, as_path(bytes).to_path_buf()),
+        };
         let at = At::File(directory.join(as_path(rest)));
-        Place::entry(SearchRule::Rpath, text.to_text(), Some(owner.name.to_text().into_owned()), at)
+        Place::entry(rule, &text.to_text(), Some(owner.name.to_text().into()), at).seen_by(view)
     };
     commands.map(|command| place(&command.text)).collect()
 }

@@ -2,6 +2,9 @@
 //!
 //! The engine reads no environment and no working directory; the caller fills [`LoaderInputs`] in.
 
+use super::ldso::GlibcVersion;
+use super::processor::{Maker, host_hwcaps, host_maker};
+use super::sysroot::{Root, View};
 use crate::engine::binary::{Binary, Slice};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -45,14 +48,26 @@ pub struct LoaderInputs {
     pub extra_paths: Vec<PathBuf>,
     /// The working directory that relative entries are meant from; absolute.
     pub current_directory: PathBuf,
-    /// Whose loader it is; `None` to guess it for each artifact ([`guess_libc`]).
+    /// The directory that stands for the process's `/` (`--sysroot`), absolute. Every absolute path that a loader would open
+    /// lies below it, and what is found is reported where it lies on this machine. Linked paths, `extra_paths` and the
+    /// artifact itself are paths of this machine, inside the sysroot or not. Of `ld_library_path` and `ld_preload`, which
+    /// speak of this machine too, only those entries count that lie inside.
+    pub sysroot: Option<PathBuf>,
+    /// The program that will load the artifact, as dlopen(3) does (`--host`): its own libraries are in the process before, and
+    /// its DT_RPATH counts. `None` for an artifact alone in its process, as `ld.so --list` has it.
+    pub host: Option<PathBuf>,
+    /// Whose loader it is; `None` to guess it for each artifact ([`LoaderInputs::libc_of`]).
     pub libc: Option<Libc>,
     /// The glibc-hwcaps subdirectories that the processor can use, best first ([`host_hwcaps`]).
     pub hwcaps: Vec<String>,
+    /// Whose processor it is, which decides on `$PLATFORM` and, before glibc 2.37, on the legacy subdirectories.
+    pub maker: Maker,
+    /// The version of glibc (`--glibc`); `None` for that of the loader that is found.
+    pub glibc: Option<GlibcVersion>,
     /// glibc's cache, usually `/etc/ld.so.cache`.
     pub cache_file: PathBuf,
-    /// The loader's default directories; `None` for those that the machine's libc was built with, as far as the
-    /// directory layout shows.
+    /// The loader's default directories; `None` for those that stand in the loader that is found, or, where none is, for those
+    /// that the directory layout suggests.
     pub default_directories: Option<Vec<PathBuf>>,
 }
 
@@ -66,35 +81,26 @@ impl LoaderInputs {
             linked_paths: Vec::new(),
             extra_paths: Vec::new(),
             current_directory,
+            sysroot: None,
+            host: None,
             libc: None,
             hwcaps: host_hwcaps(),
+            maker: host_maker(),
+            glibc: None,
             cache_file: PathBuf::from("/etc/ld.so.cache"),
             default_directories: None,
         }
     }
 }
 
-/// The glibc-hwcaps subdirectories that this processor can use, best first (x86-64 psABI, "micro-architecture levels").
-/// Empty on processors whose levels are not known to us.
-#[must_use]
-pub fn host_hwcaps() -> Vec<String> {
-    let mut levels = Vec::new();
-    #[cfg(target_arch = "x86_64")]
-    {
-        use std::is_x86_feature_detected as has;
-        let v2 = has!("cmpxchg16b") && has!("popcnt") && has!("sse3") && has!("sse4.1") && has!("sse4.2");
-        let v2 = v2 && has!("ssse3");
-        let v3 = v2 && has!("avx") && has!("avx2") && has!("bmi1") && has!("bmi2") && has!("f16c") && has!("fma");
-        let v3 = v3 && has!("lzcnt") && has!("movbe");
-        let v4 = v3 && has!("avx512f") && has!("avx512bw") && has!("avx512cd");
-        let v4 = v4 && has!("avx512dq") && has!("avx512vl");
-        for (level, usable) in [("x86-64-v4", v4), ("x86-64-v3", v3), ("x86-64-v2", v2)] {
-            if usable {
-                levels.push(level.to_string());
-            }
-        }
+impl LoaderInputs {
+    /// Whose loader will load `binary`: the caller's word, else what the file says, else what the sysroot or this machine
+    /// has.
+    #[must_use]
+    pub fn libc_of(&self, binary: &Binary) -> Libc {
+        let said = || self.libc.or_else(|| binary.slices.iter().find_map(libc_of_slice));
+        said().unwrap_or_else(|| libc_below(&Root::new(self.sysroot.as_deref())))
     }
-    levels
 }
 
 /// Whose loader will load `binary`: said by its interpreter, else by the libc it needs, else by what this machine has.
@@ -103,6 +109,7 @@ pub fn guess_libc(binary: &Binary) -> Libc {
     binary.slices.iter().find_map(libc_of_slice).unwrap_or_else(host_libc)
 }
 
+/// What the file itself says: by its interpreter, else by the libc it needs.
 fn libc_of_slice(slice: &Slice) -> Option<Libc> {
     let interpreter = slice.interpreter.iter().find_map(|name| {
         let text = name.to_text();
@@ -128,8 +135,14 @@ fn libc_of_slice(slice: &Slice) -> Option<Libc> {
 /// The libc of this machine: musl where its loader stands in `/lib` and glibc's cache does not exist.
 #[must_use]
 pub fn host_libc() -> Libc {
-    let musl = std::fs::read_dir("/lib").is_ok_and(|entries| {
+    libc_below(&Root::default())
+}
+
+fn libc_below(root: &Root) -> Libc {
+    let entries = root.openable(View::Process, Path::new("/lib")).and_then(std::fs::read_dir);
+    let musl = entries.is_ok_and(|entries| {
         entries.flatten().any(|entry| entry.file_name().as_encoded_bytes().starts_with(b"ld-musl-"))
     });
-    if musl && !Path::new("/etc/ld.so.cache").exists() { Libc::Musl } else { Libc::Glibc }
+    let cached = root.openable(View::Process, Path::new("/etc/ld.so.cache")).is_ok_and(|path| path.exists());
+    if musl && !cached { Libc::Musl } else { Libc::Glibc }
 }

@@ -28,6 +28,8 @@ pub struct CrateTree {
     pub rpath: Vec<String>,
     /// Every library of the tree, by the name it was asked for.
     pub libraries: BTreeMap<String, CrateLibrary>,
+    /// The sysroot that the crate was told of.
+    pub sysroot: Option<PathBuf>,
 }
 
 /// What the crate says of a library.
@@ -54,6 +56,16 @@ pub struct CrateLibrary {
 /// # Errors
 /// When the artifact can't be read, is none of the three formats, or the crate fails or panics ([`Error::Tool`]).
 pub fn crate_tree(artifact: &Placed<'_>, library_paths: &[PathBuf]) -> Result<CrateTree> {
+    crate_tree_below(artifact, library_paths, None)
+}
+
+/// The same of a process that sees `sysroot`, of which the crate is told as maturin tells it. The crate puts the sysroot
+/// before directories that bear it already, so that of the system's only `/lib`, `/lib64`, `/usr/lib` and `/usr/lib64` are
+/// searched.
+///
+/// # Errors
+/// As [`crate_tree`].
+pub fn crate_tree_below(artifact: &Placed<'_>, library_paths: &[PathBuf], sysroot: Option<&Path>) -> Result<CrateTree> {
     let failed = |message: String| Error::Tool { program: "the lddtree crate".into(), message };
     let windows = Windows::open(artifact.read_from)?;
     let Some(format) = binary::sniff(&windows)? else {
@@ -66,17 +78,20 @@ pub fn crate_tree(artifact: &Placed<'_>, library_paths: &[PathBuf]) -> Result<Cr
     };
     paths.extend_from_slice(library_paths);
     let analyzed = catch_unwind(AssertUnwindSafe(|| {
-        let analyzer = paths
-            .into_iter()
-            .fold(lddtree::DependencyAnalyzer::default(), |analyzer, path| analyzer.add_library_path(path));
+        let analyzer = paths.into_iter().fold(analyzer(sysroot), |analyzer, path| analyzer.add_library_path(path));
         analyzer.analyze(artifact.read_from).map_err(|error| error.to_string())
     }));
     let message = |text: String| failed(format!("{}: {text}", artifact.read_from.display()));
     match analyzed {
-        Ok(Ok(tree)) => Ok(plain(tree, format)),
+        Ok(Ok(tree)) => Ok(CrateTree { sysroot: sysroot.map(Path::to_path_buf), ..plain(tree, format) }),
         Ok(Err(text)) => Err(message(text)),
         Err(panic) => Err(message(format!("it panicked: {}", panic_text(panic.as_ref())))),
     }
+}
+
+fn analyzer(sysroot: Option<&Path>) -> lddtree::DependencyAnalyzer {
+    sysroot
+        .map_or_else(lddtree::DependencyAnalyzer::default, |path| lddtree::DependencyAnalyzer::new(path.to_path_buf()))
 }
 
 fn panic_text(panic: &(dyn std::any::Any + Send)) -> &str {
@@ -116,6 +131,7 @@ fn plain(tree: lddtree::DependencyTree, format: Format) -> CrateTree {
         needed: tree.needed,
         rpath: tree.rpath,
         libraries: libraries.collect(),
+        sysroot: None,
     }
 }
 

@@ -5,9 +5,11 @@
 
 use super::graph::{Graph, Node, NodeKind};
 use super::inputs::{LoaderInputs, Placed};
-use super::load::{load, present};
+use super::load::{Start, load};
+use super::loaded::present;
 use super::objects::Objects;
-use crate::engine::binary::{Binary, Name, ObjectKind};
+use super::sysroot::Root;
+use crate::engine::binary::{Arch, Binary, Name, ObjectKind};
 use crate::engine::{Context, Error, Result};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -31,7 +33,7 @@ impl Loader {
     /// The dependencies of slice number `slice` of `artifact`. A library that is not found is a node of its own.
     ///
     /// # Errors
-    /// When the artifact itself can't be read or has no such slice; [`Error::Cancelled`].
+    /// When the artifact itself or its host can't be read, or has no such slice; [`Error::Cancelled`].
     pub fn resolve(
         &self,
         artifact: &Placed<'_>,
@@ -44,21 +46,42 @@ impl Loader {
             let expected = format!("a slice of number {slice}, found {}", binary.slices.len());
             return Err(Error::malformed(artifact.read_from, 0, expected));
         };
-        let root = root_node(artifact.loaded_as, binary, slice, &inputs.current_directory);
-        load(&self.objects, root, (arch, inode), inputs, context)
+        let root = root_node(artifact.loaded_as, binary, slice, inputs);
+        let host = inputs.host.as_deref().map(|path| self.host(path, &arch, inputs)).transpose()?;
+        load(&self.objects, Start { node: root, arch, inode }, host, inputs, context)
+    }
+
+    /// The program that loads an artifact of machine `wanted`.
+    fn host(&self, path: &Path, wanted: &Arch, inputs: &LoaderInputs) -> Result<Start> {
+        let path = &inputs.current_directory.join(path);
+        let (inode, binary) = self.objects.artifact(path)?;
+        let fits = |arch: &Arch| (arch.machine, arch.bits, arch.endian) == (wanted.machine, wanted.bits, wanted.endian);
+        let Some(slice) = binary.slices.iter().position(|slice| fits(&slice.arch)) else {
+            return Err(Error::malformed(
+                path,
+                0,
+                format!("a program for {}, as the artifact it is to load", wanted.name),
+            ));
+        };
+        let arch = binary.slices.get(slice).map_or_else(|| wanted.clone(), |slice| slice.arch.clone());
+        Ok(Start { node: root_node(path, binary, slice, inputs), arch, inode })
     }
 }
 
 /// The artifact's node. The kernel starts a program by its real path, so that `$ORIGIN` is the directory of the file and
 /// not of a symbolic link to it; a library keeps the path that it is loaded by.
-fn root_node(loaded_as: &Path, binary: Arc<Binary>, slice: usize, current_directory: &Path) -> Node {
-    let path = current_directory.join(loaded_as);
+fn root_node(loaded_as: &Path, binary: Arc<Binary>, slice: usize, inputs: &LoaderInputs) -> Node {
+    let root = Root::new(inputs.sysroot.as_deref());
+    let path = inputs.current_directory.join(loaded_as);
     let file = path.file_name().unwrap_or(path.as_os_str());
     let name = Name::new(file.as_bytes());
-    let mut node = present(NodeKind::Root, name, path.clone(), None);
+    let real = |path: &Path| {
+        let (view, path) = root.view(path);
+        root.real(view, &path).ok()
+    };
     // The file may be away in staging; its directory says then where it really lies.
-    let from_directory = || Some(std::fs::canonicalize(path.parent()?).ok()?.join(file));
-    node.realpath = node.realpath.or_else(from_directory);
+    let realpath = real(&path).or_else(|| Some(real(path.parent()?)?.join(file)));
+    let mut node = present(NodeKind::Root, name, (path.clone(), realpath), None);
     let is_program = binary.slices.get(slice).is_some_and(|slice| slice.kind == ObjectKind::Executable);
     if let Some(real) = node.realpath.as_ref().and_then(|path| path.parent()).filter(|_| is_program) {
         node.directory = real.to_path_buf();

@@ -2,6 +2,8 @@
 //!
 //! Facts of glibc's `sysdeps/*/dl-cache.h` and `shlib-versions`, of Debian's multiarch tuples and of musl's `ARCH` names.
 
+use super::inputs::Libc;
+use super::sysroot::{Root, View};
 use crate::engine::binary::{Arch, Endian};
 use std::path::{Path, PathBuf};
 
@@ -22,7 +24,7 @@ pub(super) struct Machine {
     /// What `$PLATFORM` means, where it does not depend on the processor.
     pub(super) platform: Option<&'static str>,
     /// glibc's loader.
-    pub(super) glibc_interpreter: &'static str,
+    glibc_interpreter: &'static str,
     /// musl's name of the machine.
     pub(super) musl: &'static str,
 }
@@ -106,18 +108,27 @@ impl Machine {
     }
 
     /// Whether this machine's libraries lie in Debian's multiarch directories.
-    fn is_multiarch(&self) -> bool {
-        Path::new("/lib").join(self.tuple).is_dir() || Path::new("/usr/lib").join(self.tuple).is_dir()
+    fn is_multiarch(&self, root: &Root) -> bool {
+        let directories = [Path::new("/lib").join(self.tuple), Path::new("/usr/lib").join(self.tuple)];
+        directories.iter().any(|directory| root.is_directory(View::Process, directory))
+    }
+
+    /// Where the loader of `libc` usually lies.
+    pub(super) fn interpreter(&self, libc: Libc) -> PathBuf {
+        match libc {
+            Libc::Glibc => PathBuf::from(self.glibc_interpreter),
+            Libc::Musl => PathBuf::from(format!("/lib/ld-musl-{}.so.1", self.musl)),
+        }
     }
 
     /// What `$LIB` means.
-    pub(super) fn library_token(&self) -> String {
-        if self.is_multiarch() { format!("lib/{}", self.tuple) } else { self.library.to_string() }
+    pub(super) fn library_token(&self, root: &Root) -> String {
+        if self.is_multiarch(root) { format!("lib/{}", self.tuple) } else { self.library.to_string() }
     }
 
     /// glibc's `system_dirs`: Debian's with its multiarch directories in front, else those of a plain build.
-    pub(super) fn default_directories(&self) -> Vec<PathBuf> {
-        if self.is_multiarch() {
+    pub(super) fn default_directories(&self, root: &Root) -> Vec<PathBuf> {
+        if self.is_multiarch(root) {
             let multiarch = [Path::new("/lib").join(self.tuple), Path::new("/usr/lib").join(self.tuple)];
             return multiarch.into_iter().chain([PathBuf::from("/lib"), PathBuf::from("/usr/lib")]).collect();
         }

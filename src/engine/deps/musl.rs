@@ -6,13 +6,15 @@
 use super::graph::Node;
 use super::lists::{self, EmptyEntry, List};
 use super::process::{Process, chain, run_path};
-use super::search::{At, Place};
+use super::search::{At, Group, Place};
+use super::sysroot::View;
 use super::tokens::{Tokens, as_path, expand};
 use crate::engine::binary::{Name, RunPathTag};
 use crate::engine::file::{ReadAt, Windows};
 use crate::engine::report::audit::SearchRule;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
+use std::sync::Arc;
 
 /// A larger file is no list of directories.
 const LARGEST_PATH_FILE: u64 = 1 << 20;
@@ -23,34 +25,51 @@ pub(super) fn is_own_name(name: &[u8]) -> bool {
     name.strip_prefix(b"lib").is_some_and(|rest| RESERVED.iter().any(|reserved| rest.starts_with(reserved)))
 }
 
-/// Everywhere that musl looks for `name` on behalf of node `requester`, in its order.
-pub(super) fn places(process: &Process<'_>, nodes: &[Node], requester: usize, name: &Name) -> Vec<Place> {
+/// Everywhere that musl looks for `name` on behalf of node `requester`, in its order; without one, for a preloaded library.
+pub(super) fn places(process: &Process<'_>, nodes: &[Node], requester: Option<usize>, name: &Name) -> Vec<Group> {
     let inputs = process.inputs;
     if name.as_bytes().contains(&b'/') {
         let path = as_path(name.as_bytes());
         let rule = if path.is_absolute() { SearchRule::Absolute } else { SearchRule::Relative };
-        return vec![Place::new(rule, At::File(inputs.current_directory.join(path)))];
+        let (view, path) = process.absolute(path);
+        return vec![Arc::new([Place::new(rule, At::File(path)).seen_by(view)])];
     }
-    let mut places = Vec::new();
+    let mut groups = Vec::new();
     if let Some(variable) = &inputs.ld_library_path {
-        places.extend(plain(process, SearchRule::LdLibraryPath, variable.as_bytes()));
+        let make = || plain(process, SearchRule::LdLibraryPath, View::Host, variable.as_bytes());
+        groups.push(process.lists.variable(make));
     }
-    for node in chain(nodes, requester) {
-        places.extend(run_path_places(process, node));
+    for (id, node) in requester.into_iter().flat_map(|requester| chain(nodes, requester)) {
+        if id == 0 && requester.is_some_and(|requester| process.is_opened(requester)) {
+            groups.push(process.lists.main_rpath(|| run_path_places(process, node, Some(SearchRule::MainRpath))));
+        } else {
+            groups.push(process.lists.run_path(id, RunPathTag::Rpath, || run_path_places(process, node, None)));
+        }
     }
-    places.extend(system_places(process));
-    places.extend(process.added_places(|path| At::Directory(path.to_path_buf())));
-    places
+    groups.push(process.lists.defaults(|| system_places(process)));
+    groups.push(process.added_places(|path| At::Directory(path.to_path_buf())));
+    groups
 }
 
-fn run_path_places(process: &Process<'_>, node: &Node) -> Vec<Place> {
+/// The run path of `node`, by the rule of its tag or by the given one.
+fn run_path_places(process: &Process<'_>, node: &Node, rule: Option<SearchRule>) -> Vec<Place> {
     let tagged = [(RunPathTag::Runpath, SearchRule::Runpath), (RunPathTag::Rpath, SearchRule::Rpath)];
-    let found = tagged.iter().find_map(|(tag, rule)| Some((run_path(node.loaded()?, *tag)?, *rule)));
-    let Some((text, rule)) = found else { return Vec::new() };
-    let owner = node.name.to_text();
-    let mut list = plain_list(process, rule);
-    list.owner = Some(&owner);
-    list.tokens.origin = &node.directory;
+    let found = tagged.into_iter().find_map(|(tag, rule)| Some((run_path(node.loaded()?, tag)?, rule)));
+    let Some((text, by_tag)) = found else { return Vec::new() };
+    let rule = rule.unwrap_or(by_tag);
+    let owner = node.name.to_text().into();
+    let (origin, directory) = process.root.view(&node.directory);
+    let list = List {
+        rule,
+        owner: Some(&owner),
+        written_by: View::Process,
+        separators: b":\n",
+        empty: EmptyEntry::Nothing,
+        tokens: Tokens { origin: &directory, library: None, platform: None },
+        origin,
+        current_directory: process.working(),
+        root: &process.root,
+    };
     let known = expand(text.as_bytes(), list.tokens).is_some_and(|_| only_origin(text.as_bytes()));
     if known { lists::places(text.as_bytes(), list) } else { Vec::new() }
 }
@@ -68,37 +87,29 @@ fn system_places(process: &Process<'_>) -> Vec<Place> {
         return directories.iter().map(place).collect();
     }
     let file = process.machine.map(|machine| format!("/etc/ld-musl-{}.path", machine.musl));
-    match file.and_then(|file| read_path_file(Path::new(&file))) {
-        Some(text) => plain(process, SearchRule::MuslPath, &text),
-        None => plain(process, SearchRule::Default, b"/lib:/usr/local/lib:/usr/lib"),
+    match file.and_then(|file| read_path_file(process, Path::new(&file))) {
+        Some(text) => plain(process, SearchRule::MuslPath, View::Process, &text),
+        None => plain(process, SearchRule::Default, View::Process, b"/lib:/usr/local/lib:/usr/lib"),
     }
 }
 
-fn read_path_file(path: &Path) -> Option<Vec<u8>> {
-    let windows = Windows::open(path).ok()?;
+fn read_path_file(process: &Process<'_>, path: &Path) -> Option<Vec<u8>> {
+    let windows = Windows::open(&process.root.openable(View::Process, path).ok()?).ok()?;
     windows.bytes(0, windows.size().min(LARGEST_PATH_FILE)).ok()
 }
 
-/// A list in which nothing is filled in.
-fn plain(process: &Process<'_>, rule: SearchRule, text: &[u8]) -> Vec<Place> {
-    // Tokens are known in run paths only; here a `$` is a letter of the directory's name.
-    let directories = text.split(|byte| b":\n".contains(byte)).filter(|entry| !entry.is_empty());
+/// A list in which nothing is filled in: tokens are known in run paths only, elsewhere a `$` is a letter.
+fn plain(process: &Process<'_>, rule: SearchRule, written_by: View, text: &[u8]) -> Vec<Place> {
+    let foreign = written_by == View::Host && process.root.is_sysroot();
+    let entries = text.split(|byte| b":\n".contains(byte)).filter(|entry| !entry.is_empty());
     let place = |entry: &[u8]| {
-        let directory = process.inputs.current_directory.join(as_path(entry));
-        Place::entry(rule, String::from_utf8_lossy(entry), None, At::Directory(directory))
+        let path = as_path(entry);
+        let (view, directory) =
+            if foreign && path.is_absolute() { process.root.view(path) } else { process.absolute(path) };
+        let place = Place::entry(rule, &String::from_utf8_lossy(entry), None, At::Directory(directory));
+        (!foreign || view == View::Process).then(|| place.seen_by(view))
     };
-    directories.map(place).collect()
-}
-
-fn plain_list<'a>(process: &'a Process<'_>, rule: SearchRule) -> List<'a> {
-    List {
-        rule,
-        owner: None,
-        separators: b":\n",
-        empty: EmptyEntry::Nothing,
-        tokens: Tokens { origin: &process.inputs.current_directory, library: None, platform: None },
-        current_directory: &process.inputs.current_directory,
-    }
+    entries.filter_map(place).collect()
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 //! A file is known by its inode, size and modification time, so that one that was edited in between is read again.
 
 use super::cache::LoaderCache;
+use super::ldso::LdSo;
 use crate::engine::Result;
 use crate::engine::binary::{self, Binary};
 use crate::engine::file::{Identity, ReadAt, Windows};
@@ -33,12 +34,25 @@ pub(super) struct Object {
 pub(super) enum Looked {
     /// Nothing is there.
     Missing,
-    /// Something is there that can't be opened.
+    /// Something is there that may not be opened.
     Unreadable,
+    /// Something is there that can't be opened: symbolic links in a circle, a fault of the disk.
+    Broken,
     /// A directory, a device: opened, and never a library.
     NotAFile,
     /// A file.
     Object(Arc<Object>),
+}
+
+impl Looked {
+    /// What an error of the system says.
+    pub(super) fn failed(error: &std::io::Error) -> Self {
+        match error.kind() {
+            ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::InvalidFilename => Self::Missing,
+            ErrorKind::PermissionDenied => Self::Unreadable,
+            _ => Self::Broken,
+        }
+    }
 }
 
 /// The objects and caches read so far.
@@ -46,6 +60,7 @@ pub(super) enum Looked {
 pub(super) struct Objects {
     objects: Mutex<HashMap<Key, Arc<Object>>>,
     caches: Mutex<HashMap<Key, Option<Arc<LoaderCache>>>>,
+    loaders: Mutex<HashMap<Key, Arc<LdSo>>>,
 }
 
 impl Objects {
@@ -53,12 +68,7 @@ impl Objects {
     pub(super) fn look(&self, path: &Path) -> Looked {
         let metadata = match std::fs::metadata(path) {
             Ok(metadata) => metadata,
-            Err(error) => {
-                return match error.kind() {
-                    ErrorKind::NotFound | ErrorKind::NotADirectory => Looked::Missing,
-                    _ => Looked::Unreadable,
-                };
-            }
+            Err(error) => return Looked::failed(&error),
         };
         if !metadata.is_file() {
             return Looked::NotAFile;
@@ -100,6 +110,18 @@ impl Objects {
         let key = key_of(&Identity::from_metadata(&std::fs::metadata(path).ok()?));
         let mut caches = self.caches.lock().unwrap_or_else(PoisonError::into_inner);
         caches.entry(key).or_insert_with(|| LoaderCache::read(path).ok().map(Arc::new)).clone()
+    }
+
+    /// What the loader `path` says of itself; nothing of one that is not there.
+    pub(super) fn loader(&self, path: &Path) -> Arc<LdSo> {
+        let Ok(metadata) = std::fs::metadata(path) else { return Arc::default() };
+        let key = key_of(&Identity::from_metadata(&metadata));
+        if let Some(known) = self.loaders.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
+            return Arc::clone(known);
+        }
+        let read = Arc::new(LdSo::read(path, self));
+        self.loaders.lock().unwrap_or_else(PoisonError::into_inner).insert(key, Arc::clone(&read));
+        read
     }
 }
 

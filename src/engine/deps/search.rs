@@ -2,9 +2,12 @@
 
 use super::candidate::{Judge, Verdict, judge};
 use super::objects::{Object, Objects};
+use super::subdirectories::Subdirectories;
+use super::sysroot::{Root, View};
 use super::tokens::as_path;
 use crate::engine::binary::{Arch, Binary, Name};
 use crate::engine::report::audit::{Candidate, FoundBy, Rejection, SearchRule};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -25,24 +28,34 @@ pub(super) struct Place {
     /// The rule.
     pub(super) rule: SearchRule,
     /// The list entry as it stands in the file or variable.
-    pub(super) entry: Option<String>,
+    pub(super) entry: Option<Arc<str>>,
     /// Whose entry.
-    pub(super) owner: Option<String>,
+    pub(super) owner: Option<Arc<str>>,
     /// The glibc-hwcaps subdirectory that the place lies in.
     pub(super) hwcaps: Option<String>,
+    /// Whose path it is.
+    pub(super) view: View,
     /// Where.
     pub(super) at: At,
 }
 
+/// The places of one list, made once and walked by every request that comes to it.
+pub(super) type Group = Arc<[Place]>;
+
 impl Place {
     /// A place of `rule` that stands in no list.
     pub(super) fn new(rule: SearchRule, at: At) -> Self {
-        Self { rule, entry: None, owner: None, hwcaps: None, at }
+        Self { rule, entry: None, owner: None, hwcaps: None, view: View::Process, at }
     }
 
     /// A place by a list entry.
-    pub(super) fn entry(rule: SearchRule, entry: impl Into<String>, owner: Option<String>, at: At) -> Self {
-        Self { rule, entry: Some(entry.into()), owner, hwcaps: None, at }
+    pub(super) fn entry(rule: SearchRule, entry: &str, owner: Option<Arc<str>>, at: At) -> Self {
+        Self { entry: Some(entry.into()), owner, ..Self::new(rule, at) }
+    }
+
+    /// The same place, which is a path of `view`.
+    pub(super) fn seen_by(self, view: View) -> Self {
+        Self { view, ..self }
     }
 }
 
@@ -51,12 +64,14 @@ impl Place {
 pub(super) struct Request<'a> {
     /// The name.
     pub(super) name: &'a Name,
+    /// The process's root directory.
+    pub(super) root: &'a Root,
     /// The process's machine.
     pub(super) arch: &'a Arch,
     /// Whose rules judge a file.
     pub(super) judge: Judge,
-    /// The glibc-hwcaps subdirectories to try in each directory, best first.
-    pub(super) hwcaps: &'a [String],
+    /// The subdirectories to try before each directory.
+    pub(super) subdirectories: &'a Subdirectories,
 }
 
 /// A library that was found.
@@ -64,6 +79,8 @@ pub(super) struct Request<'a> {
 pub(super) struct Found {
     /// The path that it was found under.
     pub(super) path: PathBuf,
+    /// That path with symbolic links resolved.
+    pub(super) realpath: Option<PathBuf>,
     /// The file.
     pub(super) object: Arc<Object>,
     /// Its parsed form.
@@ -85,53 +102,66 @@ pub(super) struct Outcome {
     pub(super) gave_up: Option<String>,
 }
 
-/// Looks at `places`, in order.
+/// Looks at the places of `groups`, in order.
 ///
-/// The candidates hold every directory's file. Of its glibc-hwcaps subdirectories only those that exist are tried, since
+/// The candidates hold every directory's file. Of its subdirectories for hardware capabilities only those that exist are tried, since
 /// the loader asks for a directory once and then leaves it out.
-pub(super) fn search(objects: &Objects, request: Request<'_>, places: &[Place]) -> Outcome {
+pub(super) fn search(objects: &Objects, request: Request<'_>, groups: &[Group]) -> Outcome {
     let mut outcome = Outcome::default();
-    for place in places {
-        for (path, hwcaps) in files(place, request) {
-            match judge(objects, &path, request.arch, request.judge) {
-                Verdict::Taken { object, binary, slice } => {
-                    let (entry, owner) = (place.entry.clone(), place.owner.clone());
-                    let by = FoundBy { rule: place.rule, entry, owner, hwcaps };
-                    outcome.found = Some(Found { path, object, binary, slice, by });
-                    return outcome;
-                }
-                Verdict::PassedOver(rejected) => outcome.candidates.push(refused(place, path, hwcaps, rejected)),
-                Verdict::Ends(rejected, message) => {
-                    outcome.gave_up = Some(format!("{}: {message}", path.display()));
-                    outcome.candidates.push(refused(place, path, hwcaps, rejected));
-                    return outcome;
-                }
+    let root = request.root;
+    'groups: for group in groups {
+        for place in group.iter() {
+            let (files, exists) = files(place, request);
+            for (path, hwcaps) in files {
+                let openable = if exists { root.openable(place.view, &path) } else { Err(ErrorKind::NotFound.into()) };
+                let rejected = match judge(objects, openable, request.arch, request.judge) {
+                    Verdict::Taken { object, binary, slice } => {
+                        let (entry, owner) = (place.entry.as_deref(), place.owner.as_deref());
+                        let (entry, owner) = (entry.map(str::to_string), owner.map(str::to_string));
+                        let by = FoundBy { rule: place.rule, entry, owner, hwcaps };
+                        let realpath = root.real(place.view, &path).ok();
+                        let path = root.shown_file(place.view, &path);
+                        outcome.found = Some(Found { path, realpath, object, binary, slice, by });
+                        return outcome;
+                    }
+                    Verdict::PassedOver(rejected) => rejected,
+                    Verdict::EndsList(rejected) => {
+                        outcome.candidates.push(refused(root, place, &path, hwcaps, rejected));
+                        continue 'groups;
+                    }
+                    Verdict::Ends(rejected, message) => {
+                        outcome.gave_up = Some(format!("{}: {message}", root.shown(place.view, &path).display()));
+                        outcome.candidates.push(refused(root, place, &path, hwcaps, rejected));
+                        return outcome;
+                    }
+                };
+                outcome.candidates.push(refused(root, place, &path, hwcaps, rejected));
             }
         }
     }
     outcome
 }
 
-fn refused(place: &Place, path: PathBuf, hwcaps: Option<String>, rejected: Rejection) -> Candidate {
-    Candidate { path, rule: place.rule, entry: place.entry.clone(), owner: place.owner.clone(), hwcaps, rejected }
+fn refused(root: &Root, place: &Place, path: &Path, hwcaps: Option<String>, rejected: Rejection) -> Candidate {
+    let (entry, owner) = (place.entry.as_deref().map(str::to_string), place.owner.as_deref().map(str::to_string));
+    Candidate { path: root.shown(place.view, path), rule: place.rule, entry, owner, hwcaps, rejected }
 }
 
-/// The files of one place, in the order in which they are tried, each with its glibc-hwcaps subdirectory.
-fn files(place: &Place, request: Request<'_>) -> Vec<(PathBuf, Option<String>)> {
+/// The files of one place, in the order in which they are tried, each with its subdirectory for hardware capabilities; and
+/// whether the directory is there at all.
+fn files(place: &Place, request: Request<'_>) -> (Vec<(PathBuf, Option<String>)>, bool) {
     let name = as_path(request.name.as_bytes());
     match &place.at {
-        At::File(path) => vec![(path.clone(), place.hwcaps.clone())],
-        At::DirectoryIgnoringCase(directory) => vec![(ignoring_case(directory, name), None)],
+        At::File(path) => (vec![(path.clone(), place.hwcaps.clone())], true),
+        At::DirectoryIgnoringCase(directory) => {
+            (vec![(ignoring_case(request.root, place.view, directory, name), None)], true)
+        }
         At::Directory(directory) => {
-            let mut files = Vec::new();
-            let levels = directory.join("glibc-hwcaps");
-            if !request.hwcaps.is_empty() && takes_hwcaps(place.rule) && levels.is_dir() {
-                let usable = request.hwcaps.iter().map(|level| (levels.join(level), level));
-                let usable = usable.filter(|(directory, _)| directory.is_dir());
-                files.extend(usable.map(|(directory, level)| (directory.join(name), Some(level.clone()))));
-            }
+            let known = request.subdirectories.of(request.root, place.view, directory);
+            let inner = known.inner.iter().filter(|_| takes_hwcaps(place.rule));
+            let mut files: Vec<_> = inner.map(|(inner, called)| (inner.join(name), Some(called.clone()))).collect();
             files.push((directory.join(name), None));
-            files
+            (files, known.exists)
         }
     }
 }
@@ -142,13 +172,13 @@ fn takes_hwcaps(rule: SearchRule) -> bool {
 }
 
 /// `name` in `directory` under the spelling that stands there; the first by byte order where several do.
-fn ignoring_case(directory: &Path, name: &Path) -> PathBuf {
+fn ignoring_case(root: &Root, view: View, directory: &Path, name: &Path) -> PathBuf {
     let exact = directory.join(name);
-    if exact.is_file() {
+    if root.openable(view, &exact).is_ok_and(|path| path.is_file()) {
         return exact;
     }
     let wanted = name.as_os_str().to_ascii_lowercase();
-    let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
-    let spelled = entries.filter(|entry| entry.file_name().to_ascii_lowercase() == wanted).map(|entry| entry.path());
-    spelled.min().unwrap_or(exact)
+    let here = root.openable(view, directory).and_then(std::fs::read_dir);
+    let names = here.into_iter().flatten().flatten().map(|entry| entry.file_name());
+    names.filter(|name| name.to_ascii_lowercase() == wanted).min().map_or(exact, |name| directory.join(name))
 }

@@ -43,6 +43,11 @@ pub(super) fn has_token(text: &[u8]) -> bool {
     text.iter().enumerate().any(|(at, &byte)| byte == b'$' && text.get(at + 1..).and_then(token).is_some())
 }
 
+/// Whether `text` begins with `$ORIGIN`, so that its path is one of the object's own.
+pub(super) fn begins_with_origin(text: &[u8]) -> bool {
+    matches!(text.strip_prefix(b"$").and_then(token), Some((Token::Origin, _)))
+}
+
 /// `bytes` as a path.
 pub(super) fn as_path(bytes: &[u8]) -> &Path {
     Path::new(OsStr::from_bytes(bytes))

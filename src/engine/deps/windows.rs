@@ -5,7 +5,7 @@
 
 use super::graph::{Node, NodeKind};
 use super::process::Process;
-use super::search::{At, Place};
+use super::search::{At, Group, Place};
 use crate::engine::report::audit::SearchRule;
 
 /// DLLs of every supported Windows that native extensions are seen to import.
@@ -132,12 +132,15 @@ pub fn known_by_name(name: &[u8]) -> Option<NodeKind> {
 }
 
 /// Everywhere that a DLL of the process of `nodes` is sought, in order.
-pub(super) fn places(process: &Process<'_>, nodes: &[Node]) -> Vec<Place> {
-    let own = nodes.first().map(|root| {
-        let at = At::DirectoryIgnoringCase(root.directory.clone());
-        Place::new(SearchRule::DllDir, at)
+pub(super) fn places(process: &Process<'_>, nodes: &[Node]) -> Vec<Group> {
+    // What Python opens is searched for in its own directory first, then in the program's.
+    let program = nodes.first().filter(|_| process.artifact > 0);
+    let own = nodes.get(process.artifact).into_iter().chain(program).map(|node| {
+        let (view, directory) = process.root.view(&node.directory);
+        Place::new(SearchRule::DllDir, At::DirectoryIgnoringCase(directory)).seen_by(view)
     });
-    own.into_iter().chain(process.added_places(|path| At::DirectoryIgnoringCase(path.to_path_buf()))).collect()
+    let own: Vec<Place> = own.collect();
+    vec![own.into(), process.added_places(|path| At::DirectoryIgnoringCase(path.to_path_buf()))]
 }
 
 #[cfg(test)]

@@ -1,6 +1,8 @@
 //! Reading a file at offsets, a window at a time, so that a file that shrinks under us is an error and not a signal.
 
 use crate::engine::{Error, Result};
+use rustix::buffer::spare_capacity;
+use rustix::io::{Errno, pread};
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
@@ -25,24 +27,28 @@ pub trait ReadAt: Send + Sync {
     /// # Errors
     /// As [`ReadAt::read_at`].
     fn bytes(&self, offset: u64, length: u64) -> Result<Vec<u8>> {
-        let end = offset.checked_add(length).filter(|&end| end <= self.size());
-        let (Some(_), Ok(length)) = (end, usize::try_from(length)) else {
-            return Err(Error::malformed(
-                self.path(),
-                offset,
-                format!("{length} bytes, but the file ends at {:#x}", self.size()),
-            ));
-        };
-        let mut buffer = vec![0; length];
+        let mut buffer = vec![0; length_within(self, offset, length)?];
         self.read_at(offset, &mut buffer)?;
         Ok(buffer)
     }
 }
 
-const WINDOW: u64 = 64 * 1024;
-const KEPT: usize = 8;
+/// `length` as a number of bytes in memory, if as many lie in the file at `offset`.
+fn length_within(source: &(impl ReadAt + ?Sized), offset: u64, length: u64) -> Result<usize> {
+    let end = offset.checked_add(length).filter(|&end| end <= source.size());
+    match (end, usize::try_from(length)) {
+        (Some(_), Ok(length)) => Ok(length),
+        _ => {
+            let expected = format!("{length} bytes, but the file ends at {:#x}", source.size());
+            Err(Error::malformed(source.path(), offset, expected))
+        }
+    }
+}
 
-/// A file opened read-only and read in windows of 64 KiB, of which the last eight are kept.
+const WINDOW: u64 = 16 * 1024;
+const KEPT: usize = 16;
+
+/// A file opened read-only and read in windows of 16 KiB, of which the last sixteen are kept.
 #[derive(Debug)]
 pub struct Windows {
     path: PathBuf,
@@ -76,6 +82,24 @@ impl Windows {
         &self.file
     }
 
+    /// The same into new memory, which is not cleared before.
+    fn read_fresh(&self, mut offset: u64, length: usize) -> Result<Vec<u8>> {
+        let mut bytes = Vec::with_capacity(length);
+        while bytes.len() < length {
+            match pread(&self.file, spare_capacity(&mut bytes), offset) {
+                Ok(0) => {
+                    let expected = format!("{length} bytes, but the file ends before");
+                    return Err(Error::malformed(&self.path, offset, expected));
+                }
+                Ok(read) => offset += read as u64,
+                Err(Errno::INTR) => {}
+                Err(error) => return Err(Error::io("read", &self.path)(error.into())),
+            }
+        }
+        bytes.truncate(length);
+        Ok(bytes)
+    }
+
     fn read_direct(&self, offset: u64, buffer: &mut [u8]) -> Result<()> {
         self.file.read_exact_at(buffer, offset).map_err(|error| {
             if error.kind() == std::io::ErrorKind::UnexpectedEof {
@@ -94,6 +118,16 @@ impl ReadAt for Windows {
 
     fn size(&self) -> u64 {
         self.size
+    }
+
+    fn bytes(&self, offset: u64, length: u64) -> Result<Vec<u8>> {
+        let room = length_within(self, offset, length)?;
+        if length > WINDOW {
+            return self.read_fresh(offset, room);
+        }
+        let mut buffer = vec![0; room];
+        self.read_at(offset, &mut buffer)?;
+        Ok(buffer)
     }
 
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<()> {
@@ -115,8 +149,7 @@ impl ReadAt for Windows {
             kept.push(entry);
             return Ok(());
         }
-        let mut bytes = vec![0; WINDOW.min(self.size - window * WINDOW) as usize];
-        self.read_direct(window * WINDOW, &mut bytes)?;
+        let bytes = self.read_fresh(window * WINDOW, WINDOW.min(self.size - window * WINDOW) as usize)?;
         if let Some(bytes) = bytes.get(range) {
             buffer.copy_from_slice(bytes);
         }

@@ -117,6 +117,8 @@ pub struct Owner {
     pub package: String,
     /// Its version.
     pub version: Option<String>,
+    /// Its build string, where a version has several builds (conda).
+    pub build: Option<String>,
 }
 
 /// One need of one object.

@@ -3,7 +3,8 @@
 //! Which of them is a warning, and in which colour, is left to whoever shows them.
 
 use super::audit::{
-    ArtifactKind, ArtifactReport, FoundBy, NodeRole, Rejection, SearchRule, Severity, StagingReport, StagingState,
+    ArtifactKind, ArtifactReport, FoundBy, NodeRole, Owner, Rejection, SearchRule, Severity, StagingReport,
+    StagingState,
 };
 use crate::engine::binary::{Format, RunPathTag};
 
@@ -44,6 +45,20 @@ pub fn grouped(count: u64) -> String {
 #[must_use]
 pub fn counted(count: usize, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })
+}
+
+/// A rule of a policy's reasons in words.
+#[must_use]
+pub fn policy_rule(rule: &str) -> &str {
+    match rule {
+        "symbol_version" => "a symbol version is newer than the tag allows",
+        "blacklist" => "a symbol on the tag's black list is used",
+        "library" => "the library is not on the tag's list",
+        "libpython" => "libpython is linked",
+        "architecture" => "the tag is not for this architecture",
+        "external_symbol_version" => "an external library demands a symbol version newer than the tag allows",
+        other => other,
+    }
 }
 
 /// What an artifact is to its project.
@@ -161,7 +176,8 @@ pub const fn rule(rule: SearchRule) -> &'static str {
 pub fn found_by(found: &FoundBy) -> String {
     let mut text = rule(found.rule).to_owned();
     if let Some(owner) = &found.owner {
-        text.push_str(" of ");
+        // "RPATH of the program host"
+        text.push_str(if found.rule == SearchRule::MainRpath { " " } else { " of " });
         text.push_str(owner);
     }
     if let Some(entry) = &found.entry {
@@ -173,6 +189,14 @@ pub fn found_by(found: &FoundBy) -> String {
         text.push_str(hwcaps);
     }
     text
+}
+
+/// Who owns a file: `libgcc-s1 12.2.0-14 (dpkg)`.
+#[must_use]
+pub fn owner(owner: &Owner) -> String {
+    let words = [Some(&owner.package), owner.version.as_ref(), owner.build.as_ref()];
+    let words: Vec<&str> = words.into_iter().flatten().map(String::as_str).collect();
+    format!("{} ({})", words.join(" "), owner.kind)
 }
 
 /// Why a candidate was refused.

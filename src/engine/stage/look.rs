@@ -4,7 +4,7 @@ use super::plan::World;
 use super::recover::empty;
 use super::session::{Session, Slot};
 use crate::engine::audit::findings::{Circumstances, findings};
-use crate::engine::audit::{self, Audit, AuditOptions};
+use crate::engine::audit::{self, Audit, AuditOptions, Questions};
 use crate::engine::binary::RunPathTag;
 use crate::engine::file::Identity;
 use crate::engine::project::{Artifact, ArtifactId};
@@ -38,6 +38,23 @@ impl Session {
             slot.audit = Some(Arc::new(audit));
             slot.repair = Some(Arc::new(repair));
             slot.other_mode = other_mode;
+        }
+        Ok(())
+    }
+
+    /// Answers `questions` about artifact `id` in its report. What was answered before stays.
+    ///
+    /// # Errors
+    /// [`Error::Cancelled`]; when the artifact can't be read any more.
+    pub fn look_into(&mut self, id: ArtifactId, questions: &Questions, context: &Context) -> Result<()> {
+        self.ensure_audited(id, context)?;
+        let (Some(artifact), Some(clean)) = (self.artifact(id).cloned(), self.clean_path(id)) else { return Ok(()) };
+        let options = self.audit_options(&artifact);
+        let Some(audit) = self.slots.get(id.0).and_then(|slot| slot.audit.clone()) else { return Ok(()) };
+        let mut audit = Audit::clone(&audit);
+        audit::answer(&mut audit, &artifact, &clean, &options, questions, context)?;
+        if let Some(slot) = self.slots.get_mut(id.0) {
+            slot.audit = Some(Arc::new(audit));
         }
         Ok(())
     }

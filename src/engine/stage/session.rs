@@ -13,6 +13,7 @@ use super::snapshot::LogEntry;
 use super::state::State;
 use crate::engine::audit::{Audit, AuditOptions};
 use crate::engine::file::Identity;
+use crate::engine::owners::Owners;
 use crate::engine::project::{Artifact, ArtifactId, Project};
 use crate::engine::repair::{Editor, Repair, RepairOptions};
 use crate::engine::report::audit::RelatedFile;
@@ -195,6 +196,12 @@ impl Session {
     #[must_use]
     pub fn project(&self) -> &Project {
         &self.project
+    }
+
+    /// Whom files belong to, as far as the audits asked.
+    #[must_use]
+    pub fn owners(&self) -> &Arc<Owners> {
+        &self.options.audit.owners
     }
 
     /// Where the session keeps its files.

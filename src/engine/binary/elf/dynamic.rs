@@ -175,6 +175,14 @@ pub fn version_needs(source: &dyn ReadAt, tables: &Tables, strings: &StringTable
 /// # Errors
 /// [`Error::Malformed`] when a record lies outside of the file.
 pub fn version_definitions(source: &dyn ReadAt, tables: &Tables, strings: &StringTable<'_>) -> Result<Vec<Name>> {
+    Ok(numbered_versions(source, tables, strings)?.into_iter().map(|(_, name)| name).collect())
+}
+
+/// The versions that the file offers, without the one that names the file itself, each with its index in `.gnu.version`.
+///
+/// # Errors
+/// [`Error::Malformed`] when a record lies outside of the file.
+pub fn numbered_versions(source: &dyn ReadAt, tables: &Tables, strings: &StringTable<'_>) -> Result<Vec<(u16, Name)>> {
     let mut strings = strings.names();
     let Some(address) = tables.dynamic_value(DT_VERDEF) else { return Ok(Vec::new()) };
     let count = tables.dynamic_value(DT_VERDEFNUM).unwrap_or(0).min(MOST_RECORDS);
@@ -186,7 +194,8 @@ pub fn version_definitions(source: &dyn ReadAt, tables: &Tables, strings: &Strin
         if half(&record, 2, tables.is_big) & VER_FLG_BASE == 0 {
             let aux = at.saturating_add(u64::from(word(&record, 12, tables.is_big)));
             let name = source.bytes(aux, 8)?;
-            definitions.push(strings.get(u64::from(word(&name, 0, tables.is_big)))?);
+            let index = half(&record, 4, tables.is_big) & 0x7fff;
+            definitions.push((index, strings.get(u64::from(word(&name, 0, tables.is_big)))?));
         }
         match word(&record, 16, tables.is_big) {
             0 => break,

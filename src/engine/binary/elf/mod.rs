@@ -8,7 +8,7 @@ mod view;
 
 pub use dynamic::StringTable;
 pub use hardening::hardening;
-pub use symbols::{Symbols, UndefinedSymbol};
+pub use symbols::{Definition, Symbols, UndefinedSymbol};
 pub use view::read;
 
 pub use tables::{DynamicEntry, Section, Segment, Tables};

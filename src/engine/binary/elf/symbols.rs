@@ -3,7 +3,10 @@
 //! Defined symbols are found through the hash tables (gABI "Hash Table", GNU hash), so a library with a million exports
 //! costs a few reads. Undefined ones may stand anywhere in the table; it is walked in chunks, and only they are kept.
 
+mod definitions;
 mod hash;
+
+pub use definitions::Definition;
 
 use super::Details;
 use super::dynamic::StringTable;
@@ -111,19 +114,26 @@ impl<'a> Symbols<'a> {
     /// # Errors
     /// [`Error::Malformed`] when the tables lead out of the file.
     pub fn is_defined(&self, name: &[u8]) -> Result<bool> {
+        let mut found = false;
+        self.each_named(name, &mut |_, _| {
+            found = true;
+            Ok(false)
+        })?;
+        Ok(found)
+    }
+
+    /// Calls `visit` for every symbol `name` that is not undefined, until it says to stop.
+    fn each_named(&self, name: &[u8], visit: &mut dyn FnMut(u64, &Sym) -> Result<bool>) -> Result<()> {
+        let mut defined = |index: u64, symbol: &Sym| {
+            let is = symbol.st_shndx != SHN_UNDEF as usize && self.named(symbol, name)?;
+            if is { visit(index, symbol) } else { Ok(true) }
+        };
         match self.hash {
             Hash::Gnu { offset, buckets, first, bloom, shift } => {
-                self.gnu_lookup(name, offset, [buckets, first, bloom, shift])
+                self.gnu_lookup(name, offset, [buckets, first, bloom, shift], &mut defined)
             }
-            Hash::SysV { offset, buckets, symbols } => self.sysv_lookup(name, offset, buckets, symbols),
-            Hash::None => {
-                let (mut found, end) = (false, self.count_by_sections());
-                self.walk(1, end, &mut |_, symbol| {
-                    found = symbol.st_shndx != SHN_UNDEF as usize && self.named(symbol, name)?;
-                    Ok(!found)
-                })?;
-                Ok(found)
-            }
+            Hash::SysV { offset, buckets, symbols } => self.sysv_lookup(name, offset, (buckets, symbols), &mut defined),
+            Hash::None => self.walk(1, self.count_by_sections(), &mut defined),
         }
     }
 
@@ -205,13 +215,17 @@ impl<'a> Symbols<'a> {
     }
 
     fn version_of(&self, index: u64) -> Result<Option<u16>> {
+        let version = self.raw_version(index)?.map(|version| version & 0x7fff);
+        // 0 is local, 1 is global without a version.
+        Ok(version.filter(|version| *version > 1))
+    }
+
+    /// Entry `index` of `.gnu.version` with its hidden bit; `None` where the file has no such table.
+    fn raw_version(&self, index: u64) -> Result<Option<u16>> {
         let Some(versions) = self.versions else { return Ok(None) };
         let mut bytes = [0; 2];
         self.source.read_at(versions.saturating_add(index * 2), &mut bytes)?;
-        let version =
-            if self.details.tables.is_big { u16::from_be_bytes(bytes) } else { u16::from_le_bytes(bytes) } & 0x7fff;
-        // 0 is local, 1 is global without a version.
-        Ok((version > 1).then_some(version))
+        Ok(Some(if self.details.tables.is_big { u16::from_be_bytes(bytes) } else { u16::from_le_bytes(bytes) }))
     }
 
     /// The number of symbols where no hash table tells: by the section header, else up to the string table.

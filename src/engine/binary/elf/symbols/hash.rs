@@ -3,7 +3,7 @@
 
 use super::{CHUNK, Hash, Symbols};
 use crate::engine::Result;
-use goblin::elf::section_header::SHN_UNDEF;
+use goblin::elf::sym::Sym;
 
 /// A hash chain longer than this is taken as damage.
 const LONGEST_CHAIN: u64 = 1 << 24;
@@ -56,41 +56,43 @@ impl Symbols<'_> {
         offset.saturating_add(16 + u64::from(bloom) * width)
     }
 
+    /// Calls `visit` for the symbols whose hash is that of `name`, until it says to stop.
     pub(super) fn gnu_lookup(
         &self,
         name: &[u8],
         offset: u64,
         [buckets, first, bloom, shift]: [u32; 4],
-    ) -> Result<bool> {
+        visit: &mut dyn FnMut(u64, &Sym) -> Result<bool>,
+    ) -> Result<()> {
         if buckets == 0 || bloom == 0 {
-            return Ok(false);
+            return Ok(());
         }
         let hash = name.iter().fold(5381_u32, |hash, byte| hash.wrapping_mul(33).wrapping_add(u32::from(*byte)));
         let bits = u32::from(self.details.tables.header.e_ident[goblin::elf::header::EI_CLASS]) * 32;
         if !self.bloom_admits(hash, offset, bits, bloom, shift)? {
-            return Ok(false);
+            return Ok(());
         }
         let first_bucket = self.first_bucket(offset, bloom);
         let mut index = self.word(first_bucket + u64::from(hash % buckets) * 4)?;
         if index < first {
-            return Ok(false);
+            return Ok(());
         }
         let chains = first_bucket.saturating_add(u64::from(buckets) * 4);
         for _ in 0..LONGEST_CHAIN {
             let entry = self.word(chains.saturating_add(u64::from(index - first) * 4))?;
             if entry | 1 == hash | 1 {
                 let symbol = self.symbol(u64::from(index))?;
-                if symbol.st_shndx != SHN_UNDEF as usize && self.named(&symbol, name)? {
-                    return Ok(true);
+                if !visit(u64::from(index), &symbol)? {
+                    return Ok(());
                 }
             }
             if entry & 1 == 1 {
-                return Ok(false);
+                return Ok(());
             }
-            let Some(next) = index.checked_add(1) else { return Ok(false) };
+            let Some(next) = index.checked_add(1) else { return Ok(()) };
             index = next;
         }
-        Ok(false)
+        Ok(())
     }
 
     fn bloom_admits(&self, hash: u32, offset: u64, bits: u32, bloom: u32, shift: u32) -> Result<bool> {
@@ -106,9 +108,16 @@ impl Symbols<'_> {
         Ok(word & mask == mask)
     }
 
-    pub(super) fn sysv_lookup(&self, name: &[u8], offset: u64, buckets: u32, symbols: u32) -> Result<bool> {
+    /// Calls `visit` for the symbols in the bucket of `name`, until it says to stop.
+    pub(super) fn sysv_lookup(
+        &self,
+        name: &[u8],
+        offset: u64,
+        (buckets, symbols): (u32, u32),
+        visit: &mut dyn FnMut(u64, &Sym) -> Result<bool>,
+    ) -> Result<()> {
         if buckets == 0 {
-            return Ok(false);
+            return Ok(());
         }
         let hash = name.iter().fold(0_u32, |hash, byte| {
             let hash = (hash << 4).wrapping_add(u32::from(*byte));
@@ -120,14 +129,14 @@ impl Symbols<'_> {
         // A chain visits no symbol twice; one that does is damaged.
         for _ in 0..u64::from(symbols).min(self.source.size() / 4) {
             if index == 0 {
-                return Ok(false);
+                return Ok(());
             }
             let symbol = self.symbol(u64::from(index))?;
-            if symbol.st_shndx != SHN_UNDEF as usize && self.named(&symbol, name)? {
-                return Ok(true);
+            if !visit(u64::from(index), &symbol)? {
+                return Ok(());
             }
             index = self.word(chains.saturating_add(u64::from(index) * 4))?;
         }
-        Ok(false)
+        Ok(())
     }
 }
