@@ -42,7 +42,7 @@ fn bare(kind: ArtifactKind) -> Audit {
         symbols: None,
         instructions: None,
     }];
-    Audit { report, binary: None, externals: None, run_path: None, graph: None }
+    Audit { report, binary: None, externals: None, run_path: None, graph: None, sysroot: None }
 }
 
 fn node(id: usize, name: &str, role: NodeRole) -> TreeNode {
