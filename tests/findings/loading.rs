@@ -12,6 +12,7 @@ pub fn all() -> Vec<Case> {
     vec![
         case("a_runpath_that_is_not_inherited", lacks_glibc(), not_inherited),
         case("a_runpath_that_is_not_inherited_is_mended", patchelf(), not_inherited_mended),
+        case("a_runpath_that_is_not_inherited_below_a_sysroot", lacks_glibc(), below_a_sysroot),
         case("what_no_runpath_leads_to_is_only_missing", lacks_glibc(), only_missing),
         case("a_version_that_the_found_library_lacks", lacks_glibc(), version),
         case("a_file_of_another_class_stands_first", lacks_glibc(), wrong_class),
@@ -57,6 +58,27 @@ fn not_inherited_mended() -> Result<(), Failed> {
         holds("it loads", shop.load(&root).starts_with("loaded"))?;
     }
     Ok(())
+}
+
+/// Entries with absolute paths mean places below the sysroot, also where this machine has such a path.
+fn below_a_sysroot() -> Result<(), Failed> {
+    let mut shop = Workshop::new();
+    let elsewhere = shop.path("deep");
+    let below = |name: &str| format!("root{}", shop.path(name).display());
+    let (there, here) = (below("deep/libb.so"), below("near/liba.so"));
+    shop.library(&there, "b", &["-nostdlib"]);
+    shop.library(&here, "a", &["-nostdlib", &format!("@{there}")]);
+    let rpath = format!("-Wl,-rpath,{}:{}", shop.path("near").display(), elsewhere.display());
+    let near = format!("@{here}");
+    let arguments = ["-nostdlib", &near, NEW_TAGS, &rpath, "-Wl,--allow-shlib-undefined"];
+    let root = shop.library("root/root.so", "root", &arguments);
+    shop.sysroot = Some(shop.path("root"));
+    let finding = shop.the(&root, "WW010", Severity::Error)?;
+    says(&finding, &[&format!("there it is: {}", shop.path(&there).display())])?;
+    // What only this machine has is nothing to a process that sees the sysroot.
+    std::fs::create_dir_all(&elsewhere)?;
+    std::fs::rename(shop.path(&there), elsewhere.join("libb.so"))?;
+    holds("the process would not find it", shop.of_code(&root, "WW010").is_empty())
 }
 
 fn only_missing() -> Result<(), Failed> {

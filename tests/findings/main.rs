@@ -3,12 +3,16 @@
 //!
 //! A case whose tool is missing is shown as ignored, with the reason; with WHEELWRIGHT_CI=1 that is a failure.
 
+mod cargo;
 mod editing;
 mod files;
 mod formats;
 mod loading;
 mod names;
 mod workshop;
+
+#[path = "../support/mod.rs"]
+mod support;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 
@@ -21,8 +25,13 @@ pub struct Case {
 
 fn main() {
     let strict = std::env::var_os("WHEELWRIGHT_CI").is_some_and(|value| value == "1");
-    let cases =
-        loading::all().into_iter().chain(names::all()).chain(files::all()).chain(editing::all()).chain(formats::all());
+    let cases = loading::all()
+        .into_iter()
+        .chain(names::all())
+        .chain(files::all())
+        .chain(editing::all())
+        .chain(cargo::all())
+        .chain(formats::all());
     let trials = cases.map(|case| match case.lacking {
         Some(reason) if strict => Trial::test(case.name, move || Err(format!("can't run here: {reason}").into())),
         Some(reason) => Trial::test(format!("{} ({reason})", case.name), || Ok(())).with_ignored_flag(true),

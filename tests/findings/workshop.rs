@@ -53,13 +53,14 @@ pub struct Workshop {
     directory: tempfile::TempDir,
     pub library_path: Option<OsString>,
     pub linked_paths: Vec<PathBuf>,
+    pub sysroot: Option<PathBuf>,
     pub mode: Mode,
 }
 
 impl Workshop {
     pub fn new() -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
-        Self { directory, library_path: None, linked_paths: Vec::new(), mode: Mode::Repair }
+        Self { directory, library_path: None, linked_paths: Vec::new(), sysroot: None, mode: Mode::Repair }
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
@@ -125,6 +126,7 @@ impl Workshop {
     pub fn findings(&self, path: &Path) -> Vec<Finding> {
         let mut loader = LoaderInputs::new(self.path(""));
         loader.ld_library_path.clone_from(&self.library_path);
+        loader.sysroot.clone_from(&self.sysroot);
         let found = audit(&self.artifact(path), Some(path), &AuditOptions::new(loader), &Context::new());
         assert_eq!(found.report.error, None);
         let staging = found.report.staging.clone();

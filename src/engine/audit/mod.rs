@@ -114,14 +114,22 @@ pub struct Audit {
     /// The first slice's tree as the loader's lens has it, with the parsed libraries; its node numbers are those of the
     /// report. `None` when nothing was resolved.
     pub graph: Option<Graph>,
+    /// The directory that stands for the process's `/`; `None` for this machine's own.
+    pub sysroot: Option<PathBuf>,
 }
 
 /// Audits `artifact`, whose clean bytes are now at `clean` (`None`: they are gone). What can't be read is the report's
 /// `error`, and what could be found out all the same is there.
 #[must_use]
 pub fn audit(artifact: &Artifact, clean: Option<&Path>, options: &AuditOptions, context: &Context) -> Audit {
-    let mut found =
-        Audit { report: blank::report(artifact), binary: None, externals: None, run_path: None, graph: None };
+    let mut found = Audit {
+        report: blank::report(artifact),
+        binary: None,
+        externals: None,
+        run_path: None,
+        graph: None,
+        sysroot: options.loader.sysroot.clone(),
+    };
     let result = match clean {
         Some(clean) => look(&mut found, artifact, clean, options, context),
         // An output that cargo believes fresh and that is gone is no bad input: it is the scene of a failed repair.

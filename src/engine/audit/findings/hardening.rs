@@ -38,6 +38,9 @@ pub(super) fn executable_stack(audit: &Audit, staging: &StagingReport) -> Option
     }
     let title = title(&asking, "asks for an executable stack", "files ask for an executable stack")?;
     let mut fix: Vec<String> = asking.iter().filter_map(|file| file.patchelf("--clear-execstack", staging)).collect();
+    if !fix.is_empty() {
+        fix.insert(0, "# hardly any code needs it; take the flag away:".to_string());
+    }
     fix.push(
         "# or mend the cause: an assembler file without a .note.GNU-stack section, or a nested function in C;".into(),
     );

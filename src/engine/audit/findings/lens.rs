@@ -17,17 +17,23 @@ pub(super) fn lens_differences(report: &ArtifactReport) -> Vec<Finding> {
             followers.entry(cause).or_default().push(difference);
         }
     }
-    let mut found: Vec<Finding> = differences
-        .iter()
-        .filter(|difference| !causes.contains_key(difference.name.as_str()))
-        .filter(|difference| !is_beyond(tree, difference))
-        .map(|difference| {
-            let followers = followers.get(difference.name.as_str()).map(Vec::as_slice).unwrap_or_default();
-            one(report, difference, followers)
-        })
-        .collect();
-    let beyond: Vec<&LensDifference> = differences.iter().filter(|difference| is_beyond(tree, difference)).collect();
-    found.extend(beyond_the_loader(report, &beyond));
+    let (beyond, met): (Vec<&LensDifference>, Vec<&LensDifference>) =
+        differences.iter().partition(|difference| is_beyond(tree, difference));
+    let own: Vec<&LensDifference> =
+        met.into_iter().filter(|difference| !causes.contains_key(difference.name.as_str())).collect();
+    // What only lddtree comes to is behind a library that only lddtree finds; which one, where there are several, it does
+    // not say.
+    let mut only_lddtree = own.iter().filter(|difference| difference.loader.is_none());
+    let only_one = only_lddtree.next().filter(|_| only_lddtree.next().is_none()).map(|one| one.name.as_str());
+    let mut found: Vec<Finding> = Vec::new();
+    for difference in own {
+        let mut behind = followers.remove(difference.name.as_str()).unwrap_or_default();
+        if only_one == Some(difference.name.as_str()) {
+            behind.extend(&beyond);
+        }
+        found.push(one(report, difference, &behind));
+    }
+    found.extend(beyond_the_loader(report, &beyond).filter(|_| only_one.is_none()));
     found
 }
 
@@ -67,8 +73,8 @@ fn one(report: &ArtifactReport, difference: &LensDifference, followers: &[&LensD
     evidence.push(format!("lddtree, by which a repair goes: {}", place(difference.lddtree.as_deref())));
     evidence.push(format!("the reason: {}", difference.why));
     for follower in followers {
-        let path = place(follower.loader.as_deref());
-        evidence.push(format!("so it is with {}, which is needed from there: the loader finds {path}", follower.name));
+        let path = place(follower.loader.as_deref().or(follower.lddtree.as_deref()));
+        evidence.push(format!("so it is with {}, which is needed from there: {path}", follower.name));
     }
     let artifact = quoted(&report.path);
     let (severity, title, mut fix) = match (&difference.loader, &difference.lddtree) {

@@ -8,10 +8,10 @@ use super::{finding, quoted};
 use crate::engine::binary::{self, Arch, RunPathTag};
 use crate::engine::deps::{Graph, Node, NodeKind};
 use crate::engine::file::Windows;
-use crate::engine::report::audit::{Finding, Severity, StagingReport};
+use crate::engine::report::audit::{Finding, SearchRule, Severity, StagingReport};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 /// WW010 for every missing library that a RUNPATH further up would have led to. The title begins with its name.
 pub(super) fn not_inherited(audit: &Audit, staging: &StagingReport) -> Vec<Finding> {
@@ -22,7 +22,7 @@ pub(super) fn not_inherited(audit: &Audit, staging: &StagingReport) -> Vec<Findi
         // The artifact inherits from nobody here.
         if missing
             && edge.from != 0
-            && let Some(case) = Case::of(graph, edge.from, edge.needed.as_bytes())
+            && let Some(case) = Case::of(graph, edge.from, edge.needed.as_bytes(), audit.sysroot.as_deref())
         {
             let name = edge.needed.to_text().into_owned();
             found.entry(name.clone()).or_insert_with(|| case.finding(audit, staging, &name));
@@ -47,7 +47,7 @@ struct Case<'a> {
 impl<'a> Case<'a> {
     /// The first object above `asker` whose RUNPATH leads to a fitting file called `name`: the nearest, and at the same
     /// distance the one that was loaded first.
-    fn of(graph: &'a Graph, asker: usize, name: &[u8]) -> Option<Self> {
+    fn of(graph: &'a Graph, asker: usize, name: &[u8], sysroot: Option<&Path>) -> Option<Self> {
         let arch = &graph.nodes.first()?.loaded()?.arch;
         let name = Path::new(std::ffi::OsStr::from_bytes(name));
         // A name with a slash is no matter of search paths.
@@ -59,7 +59,7 @@ impl<'a> Case<'a> {
             let run_path = heeded(node.loaded()?).filter(|path| path.tag == RunPathTag::Runpath)?;
             let text = run_path.text.to_text();
             text.split(':').find_map(|entry| {
-                let file = directory(entry, node)?.join(name);
+                let file = directory(graph, owner, entry, sysroot)?.join(name);
                 let fits = is_library_for(&file, arch);
                 fits.then(|| Self { graph, asker, owner, entry: entry.to_string(), file })
             })
@@ -135,16 +135,38 @@ fn above(graph: &Graph, node: usize) -> Vec<usize> {
     found
 }
 
-/// The directory of `entry` in the RUNPATH of `node`; `None` where only a process could tell it.
-pub(super) fn directory(entry: &str, node: &Node) -> Option<PathBuf> {
+/// The directory of `entry` in the run path of node `owner`, on this machine: as the loader's lens took it where it came to
+/// the entry, else filled in here; `None` where only a process could tell it.
+pub(super) fn directory(graph: &Graph, owner: usize, entry: &str, sysroot: Option<&Path>) -> Option<PathBuf> {
+    taken(graph, owner, entry).or_else(|| filled_in(graph.nodes.get(owner)?, entry, sysroot))
+}
+
+/// The directory where a search went by the entry.
+fn taken(graph: &Graph, owner: usize, entry: &str) -> Option<PathBuf> {
+    let name = graph.nodes.get(owner)?.name.to_text();
+    let candidates = graph.edges.iter().filter(|edge| edge.from == owner).flat_map(|edge| &edge.candidates);
+    let mut by_entry = candidates.filter(|candidate| {
+        matches!(candidate.rule, SearchRule::Runpath | SearchRule::Rpath)
+            && candidate.entry.as_deref() == Some(entry)
+            && candidate.owner.as_deref() == Some(name.as_ref())
+            && candidate.hwcaps.is_none()
+    });
+    by_entry.next()?.path.parent().map(Path::to_path_buf)
+}
+
+fn filled_in(node: &Node, entry: &str, sysroot: Option<&Path>) -> Option<PathBuf> {
     let origin = node.directory.to_str()?;
-    let filled = entry.replace("${ORIGIN}", origin);
+    let braces = entry.replace("${ORIGIN}", origin);
     // `$ORIGINAL` is no token, and `$LIB` and `$PLATFORM` are the loader's to know.
-    let filled =
-        filled.split('/').map(|part| if part == "$ORIGIN" { origin } else { part }).collect::<Vec<_>>().join("/");
-    let path = PathBuf::from(&filled);
-    let plain = !filled.contains('$') && path.components().next() == Some(Component::RootDir);
-    plain.then_some(path)
+    let parts = braces.split('/').map(|part| if part == "$ORIGIN" { origin } else { part });
+    let filled = parts.collect::<Vec<_>>().join("/");
+    if filled.contains('$') || !filled.starts_with('/') {
+        return None;
+    }
+    match sysroot.filter(|_| entry.starts_with('/')) {
+        Some(root) => Some(root.join(filled.trim_start_matches('/'))),
+        None => Some(PathBuf::from(filled)),
+    }
 }
 
 /// Whether a process of `arch` could load the file.

@@ -2,6 +2,7 @@
 
 use super::{finding, quoted};
 use crate::engine::report::audit::{ArtifactReport, Finding, PolicyReason, PolicyReport, Severity};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// WW005: an error for the tag that was asked for; a note where nobody asked and no tag at all can be had.
 pub(super) fn too_new_symbols(report: &ArtifactReport) -> Option<Finding> {
@@ -11,12 +12,54 @@ pub(super) fn too_new_symbols(report: &ArtifactReport) -> Option<Finding> {
     Some(finding("WW005", severity, title, rows.iter().map(|row| demand(row)).collect(), fix(report, first)))
 }
 
-/// WW018: as WW005, for the libraries that would be bundled.
+/// WW018: as WW005, for the libraries that would be bundled; also a note where one of them demands a newer tag than the
+/// artifact itself.
 pub(super) fn too_new_libraries(report: &ArtifactReport) -> Option<Finding> {
-    let (severity, rows) = rows(report.policy.as_ref()?, "external_symbol_version")?;
+    const RULE: &str = "external_symbol_version";
+    let policy = report.policy.as_ref()?;
+    let beyond_artifact = || {
+        let of_tag = |row: &&PolicyReason| row.tag == policy.symbol_tag && row.rule.as_deref() == Some(RULE);
+        let rows: Vec<&PolicyReason> = policy.reasons.iter().filter(of_tag).collect();
+        (policy.requested.is_none() && !rows.is_empty()).then_some((Severity::Note, rows))
+    };
+    let (severity, rows) = rows(policy, RULE).or_else(beyond_artifact)?;
     let first = rows.first()?;
-    let title = format!("an external library demands more than {} allows", first.tag);
-    Some(finding("WW018", severity, title, rows.iter().map(|row| demand(row)).collect(), fix(report, first)))
+    let mut groups: BTreeMap<(&str, &str), Vec<&PolicyReason>> = BTreeMap::new();
+    for row in &rows {
+        let key = (row.library.as_deref().unwrap_or_default(), row.version.as_deref().unwrap_or_default());
+        groups.entry(key).or_default().push(row);
+    }
+    let mut evidence: Vec<String> = groups.iter().map(|(key, rows)| demands(*key, rows)).collect();
+    let libraries: BTreeSet<&str> = groups.keys().map(|(library, _)| *library).collect();
+    for library in report.external_libs.iter().flatten().filter(|library| libraries.contains(library.name.as_str())) {
+        evidence.push(match &library.symbol_ceiling {
+            Some(tag) => format!("{} can do with {tag}", library.name),
+            None => format!("{} can do with no tag that is known", library.name),
+        });
+    }
+    let names: Vec<&str> = libraries.into_iter().collect();
+    let title = match names.as_slice() {
+        [one] => format!("{one}, to be bundled, demands more than {} allows", first.tag),
+        more => format!("{} libraries to be bundled demand more than {} allows", more.len(), first.tag),
+    };
+    let mut fix =
+        vec![format!("# take {} from a system as old as {}, or link statically", names.join(", "), first.tag)];
+    fix.extend(self::fix(report, first));
+    Some(finding("WW018", severity, title, evidence, fix))
+}
+
+/// The rows on one version that one library demands: `libdeep.so.2 needs GLIBC_2.34: dlopen and 3 more (in /x/libdeep.so.2)`.
+fn demands((library, version): (&str, &str), rows: &[&PolicyReason]) -> String {
+    const SHOWN: usize = 6;
+    let symbols: Vec<&str> = rows.iter().filter_map(|row| row.symbol.as_deref()).collect();
+    let shown = symbols.get(..SHOWN).unwrap_or(&symbols).join(", ");
+    let text = match symbols.len().checked_sub(SHOWN) {
+        _ if symbols.is_empty() => "no symbol of that version, but the version itself".to_string(),
+        None | Some(0) => shown,
+        Some(more) => format!("{shown} and {more} more"),
+    };
+    let file = rows.first().map(|row| file(row)).unwrap_or_default();
+    format!("{library} needs {version}: {text}{file}")
 }
 
 /// A row on a symbol version: `libc.so.6 GLIBC_2.34: dlopen (in /x/liba.so)`.

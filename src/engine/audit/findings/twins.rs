@@ -5,7 +5,7 @@ use super::super::search_path::heeded;
 use super::runpath::{directory, is_library_for};
 use super::shipped::requesters;
 use super::{finding, quoted};
-use crate::engine::deps::{Graph, Node, NodeKind};
+use crate::engine::deps::{Edge, Graph, Node, NodeKind};
 use crate::engine::report::audit::{ExternalLibrary, Finding, SearchRule, Severity, Tree};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -21,7 +21,7 @@ pub(super) fn twins(audit: &Audit) -> Vec<Finding> {
         for (name, ids) in loaded_twice(graph) {
             found.entry(name.clone()).or_insert_with(|| both_loaded(audit, graph, tree, &name, &ids));
         }
-        for (name, one) in passed_over(audit, graph, tree) {
+        for (name, one) in passed_over(audit, graph) {
             found.entry(name).or_insert(one);
         }
     }
@@ -70,33 +70,37 @@ fn both_loaded(audit: &Audit, graph: &Graph, tree: &Tree, name: &str, ids: &[usi
 }
 
 /// Requests that a library loaded before answers, though the requester's own RUNPATH leads to a different file.
-fn passed_over(audit: &Audit, graph: &Graph, tree: &Tree) -> Vec<(String, Finding)> {
+fn passed_over(audit: &Audit, graph: &Graph) -> Vec<(String, Finding)> {
     let Some(arch) = graph.nodes.first().and_then(Node::loaded).map(|slice| &slice.arch) else { return Vec::new() };
     let answered = graph.edges.iter().filter(|edge| {
         edge.found_by.as_ref().is_some_and(|by| by.rule == SearchRule::AlreadyLoaded)
             && graph.nodes.get(edge.to).is_some_and(|node| node.kind == NodeKind::Library)
     });
-    let one = |edge: &crate::engine::deps::Edge| {
+    let sysroot = audit.sysroot.as_deref();
+    let one = |edge: &Edge| {
         let (asker, answer) = (graph.nodes.get(edge.from)?, graph.nodes.get(edge.to)?);
         let name = edge.needed.to_text().into_owned();
         let run_path = heeded(asker.loaded()?)?;
         let text = run_path.text.to_text();
-        let own = text.split(':').find_map(|entry| {
-            let file = directory(entry, asker)?.join(leaf(&name));
-            is_library_for(&file, arch).then_some((entry, file))
-        });
-        let (entry, file) = own.filter(|_| !name.contains('/'))?;
         let loaded = answer.path.as_deref()?;
-        if std::fs::canonicalize(&file).ok() == answer.realpath || same_content(&file, loaded) {
+        if name.contains('/') {
+            return None;
+        }
+        // Most find what they get: that takes no look into the file.
+        let places =
+            text.split(':').filter_map(|entry| Some((entry, directory(graph, edge.from, entry, sysroot)?.join(&name))));
+        let (entry, file, real) = places
+            .filter_map(|(entry, file)| std::fs::canonicalize(&file).ok().map(|real| (entry, file, real)))
+            .find(|(_, file, real)| Some(real) == answer.realpath.as_ref() || is_library_for(file, arch))?;
+        if Some(&real) == answer.realpath.as_ref() || same_content(&file, loaded) {
             return None;
         }
         let evidence = vec![
             format!("{} needs {name}, and its own search path ({entry}) leads to {}", asker.name, file.display()),
-            format!(
-                "it gets {}, which was loaded before for {}",
-                loaded.display(),
-                requesters(tree, edge.to).first().copied().unwrap_or_default()
-            ),
+            match answer.requester.and_then(|first| graph.nodes.get(first)) {
+                Some(first) => format!("it gets {}, which was loaded before for {}", loaded.display(), first.name),
+                None => format!("it gets {}, which was loaded before", loaded.display()),
+            },
         ];
         let title = format!("{} gets another {name} than it would find", asker.name);
         Some((name.clone(), finding("WW017", Severity::Warning, title, evidence, advice(audit, &name))))
