@@ -47,7 +47,12 @@ impl Rows for Symbols {
             None if object.node == 0 => Cell::rest(symbol.note.as_deref().unwrap_or_default(), Role::Quiet, 3),
             None => Cell::rest(format!("wanted by {}", object.name), Role::Quiet, 3),
         };
-        line(if cells < 44 { vec![word, name] } else { vec![word, name, by] }, cells, theme)
+        let parts = match cells {
+            0..44 => vec![word, name],
+            44..72 => vec![word, name, by.within(18)],
+            _ => vec![word, name, by],
+        };
+        line(parts, cells, theme)
     }
 
     fn head<'a>(&self, state: &'a State, theme: Theme, _cells: usize) -> Vec<Line<'a>> {

@@ -128,7 +128,7 @@ fn preload() -> Result<(), Failed> {
     // The loader warns of the missing one and leaves it out of its list.
     let mut ours = found(&graph);
     ours.remove("libnowhere.so");
-    same(ours, lab.traced(&program))?;
+    same(ours, lab.traced(&program).0)?;
     same(graph.edges[0].found_by.as_ref().map(|by| by.rule), Some(SearchRule::LdPreload))?;
     same(rule(&graph, "p", "liba.so"), Some(SearchRule::AlreadyLoaded))
 }

@@ -1,5 +1,6 @@
 //! A directory of small libraries and programs built with the C compiler, and what glibc's loader says of them.
 
+use crate::debug;
 use libtest_mimic::Failed;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -96,27 +97,30 @@ impl Lab {
         resolve(&Placed::in_place(program), &self.inputs(), &Context::new()).expect("the program is readable")
     }
 
-    /// What the loader itself finds when the kernel starts `program`.
-    pub fn traced(&self, program: &Path) -> Found {
+    /// What the loader itself finds when the kernel starts `program`, and what it says of its search.
+    pub fn traced(&self, program: &Path) -> (Found, String) {
         let mut command = Command::new(program);
-        command.env("LD_TRACE_LOADED_OBJECTS", "1").current_dir(&self.working_directory);
+        command.env("LD_TRACE_LOADED_OBJECTS", "1").env("LD_DEBUG", "libs").current_dir(&self.working_directory);
         command.env_remove("LD_LIBRARY_PATH").env_remove("LD_PRELOAD");
         command.envs(self.library_path.iter().map(|value| ("LD_LIBRARY_PATH", value)));
         command.envs(self.preload.iter().map(|value| ("LD_PRELOAD", value)));
         let output = command.output().expect("the program starts");
-        parse_trace(&String::from_utf8_lossy(&output.stdout), &self.working_directory)
+        let found = parse_trace(&String::from_utf8_lossy(&output.stdout), &self.working_directory);
+        (found, String::from_utf8_lossy(&output.stderr).into_owned())
     }
 
     /// Both must find the same; the graph is returned for what else is to be said of it.
     pub fn agrees(&self, program: &Path) -> Result<Graph, Failed> {
         let graph = self.graph(program);
-        let (ours, truth) = (found(&graph), self.traced(program));
+        let (truth, said) = self.traced(program);
+        let ours = found(&graph);
         if truth.is_empty() {
             return Err("the loader said nothing".into());
         }
         if ours != truth {
             return Err(format!("the lens finds {ours:#?}\nthe loader {truth:#?}").into());
         }
+        debug::agrees(&graph, &said, &self.working_directory)?;
         Ok(graph)
     }
 }

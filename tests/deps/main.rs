@@ -4,6 +4,7 @@
 //! `WHEELWRIGHT_CI=1` it fails.
 
 mod cases;
+mod debug;
 mod differences;
 mod forms;
 mod lab;
