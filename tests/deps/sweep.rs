@@ -8,7 +8,8 @@ use std::process::Command;
 use wheelwright::engine::Context;
 use wheelwright::engine::deps::{Loader, LoaderInputs, Placed};
 
-/// Every how many-th file is compared; `WHEELWRIGHT_SWEEP=1` takes all.
+/// Every how many-th file is compared; `WHEELWRIGHT_SWEEP=1` takes all, and those of the folder that
+/// `WHEELWRIGHT_SITE_PACKAGES` names.
 const EVERY: usize = 5;
 
 pub fn all() -> Vec<Case> {
@@ -18,14 +19,16 @@ pub fn all() -> Vec<Case> {
 fn sweep() -> Result<(), Failed> {
     let every = std::env::var("WHEELWRIGHT_SWEEP").ok().and_then(|text| text.parse().ok()).unwrap_or(EVERY).max(1);
     let mut files = Vec::new();
-    for directory in ["/usr/bin", "/usr/lib"] {
-        collect(Path::new(directory), &mut files);
+    let packages = std::env::var_os("WHEELWRIGHT_SITE_PACKAGES").map(PathBuf::from);
+    let system = ["/usr/bin", "/usr/sbin", "/usr/lib", "/usr/libexec"].map(PathBuf::from);
+    for directory in system.into_iter().chain(packages) {
+        collect(&directory, &mut files);
     }
     files.sort();
     files.dedup();
     let loader = Loader::default();
     let inputs = LoaderInputs::new(PathBuf::from("/"));
-    let (mut compared, mut wrong) = (0, Vec::new());
+    let (mut compared, mut names, mut missing, mut wrong) = (0, 0, 0, Vec::new());
     for file in files.iter().step_by(every) {
         let output = Command::new(LOADER).arg("--list").arg(file).env_clear().current_dir("/").output()?;
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -35,10 +38,13 @@ fn sweep() -> Result<(), Failed> {
         let graph = loader.resolve(&Placed::in_place(file), 0, &inputs, &Context::new())?;
         let (ours, truth) = (found(&graph), parse_trace(&text, Path::new("/")));
         compared += 1;
+        names += truth.len();
+        missing += truth.values().filter(|path| path.is_none()).count();
         if ours != truth {
             wrong.push(format!("{}: the lens finds {ours:?}, the loader {truth:?}", file.display()));
         }
     }
+    println!("{compared} files, {names} names, of which {missing} are found nowhere; {} files differ", wrong.len());
     if compared < 20 {
         return Err(format!("only {compared} files could be compared").into());
     }

@@ -3,7 +3,7 @@
 use super::arguments::{Audit, Common};
 use super::artifacts::Look;
 use super::output::{Output, Tone};
-use super::{FINDINGS, OK, TROUBLE, artifacts, audit_instructions, audit_symbols, environment};
+use super::{FINDINGS, OK, TROUBLE, artifacts, audit_instructions, audit_reach, audit_symbols, environment};
 use crate::engine::audit::{Lenses, Questions, Tag};
 use crate::engine::report::audit::{ArtifactReport, AuditDocument, Finding, NodeRole, Severity};
 use crate::engine::report::words::{self, counted};
@@ -96,6 +96,9 @@ fn print_artifact(artifact: &ArtifactReport, verbose: bool, output: &mut Output)
     audit_symbols::print(artifact, verbose, output)?;
     for instructions in artifact.slices.iter().filter_map(|slice| slice.instructions.as_ref()) {
         audit_instructions::print(instructions, verbose, output)?;
+    }
+    if let Some(reach) = artifact.policy.as_ref().and_then(|policy| policy.reach.as_ref()) {
+        audit_reach::print(reach, verbose, output)?;
     }
     for finding in &artifact.findings {
         print_finding(finding, verbose, output)?;

@@ -15,6 +15,7 @@ pub mod owned;
 pub mod pages;
 pub mod policy;
 mod questions;
+mod reach;
 mod roles;
 pub mod search_path;
 pub mod tag;

@@ -1,6 +1,6 @@
 //! The questions that take their time, answered only where they are asked, into a report that stands already.
 
-use super::{Audit, AuditOptions, Tag, owned};
+use super::{Audit, AuditOptions, Tag, demands_of, evaluate_elf, owned, reach};
 use crate::engine::binary::{Format, ObjectKind};
 use crate::engine::code;
 use crate::engine::deps::{Loader, LoaderInputs, Placed};
@@ -105,7 +105,31 @@ pub fn answer(
             report.instructions = code::instructions(slice, &source, context)?;
         }
     }
+    if let Some(tag) = &questions.reach {
+        reach_of(found, artifact, clean, options, tag, context)?;
+    }
     context.advance(0)
+}
+
+fn reach_of(
+    found: &mut Audit,
+    artifact: &Artifact,
+    clean: &Path,
+    options: &AuditOptions,
+    tag: &Tag,
+    context: &Context,
+) -> Result<()> {
+    let Some(binary) = &found.binary else { return Ok(()) };
+    let libc = options.inputs_for(artifact).libc_of(binary);
+    let Some(mut evaluation) = evaluate_elf(artifact, binary, &Windows::open(clean)?, libc, Some(tag))? else {
+        return Ok(());
+    };
+    evaluation.tighten(&demands_of(found.externals.as_deref().unwrap_or_default()));
+    let report = reach::reach(found, clean, &evaluation, tag, context)?;
+    if let Some(policy) = &mut found.report.policy {
+        policy.reach = Some(report);
+    }
+    Ok(())
 }
 
 fn symbols(

@@ -58,17 +58,10 @@ impl Verdict {
     }
 
     fn judge_black_list(&mut self, demands: &Demands) {
-        for (library, symbols) in &self.policy.black_list {
-            if !demands.needed.contains(library) {
-                continue;
-            }
-            for symbol in symbols {
-                let bound_to = demands.undefined.get(symbol);
-                if bound_to.is_some_and(|bound_to| bound_to.as_ref().is_none_or(|bound_to| bound_to == library)) {
-                    let (library, symbol) = (Some(library.clone()), Some(symbol.clone()));
-                    self.barriers.push(PolicyReason { library, symbol, ..self.reason("blacklist", demands) });
-                }
-            }
+        for (library, symbol) in black_listed(&self.policy, demands) {
+            let (library, symbol) = (Some(library.clone()), Some(symbol.clone()));
+            let reason = self.reason("blacklist", demands);
+            self.barriers.push(PolicyReason { library, symbol, ..reason });
         }
     }
 
@@ -99,6 +92,11 @@ impl Verdict {
             let rows = version_reasons(&self.policy, demands, demand, Some(name), "external_symbol_version");
             self.externals.extend(rows);
         }
+        for (_, symbol) in black_listed(&self.policy, demands) {
+            let (library, symbol) = (Some(name.to_string()), Some(symbol.clone()));
+            let reason = reason(&self.policy.name, Some("external_blacklist"), Some(demands));
+            self.externals.push(PolicyReason { library, symbol, ..reason });
+        }
     }
 
     /// Whether an external library with `demands` can do with the policy's symbol versions.
@@ -117,6 +115,18 @@ impl Verdict {
         }
         vec![reason(&self.policy.name, None, None)]
     }
+}
+
+/// The symbols on the policy's black list that `demands` binds to the library that they are listed for, each with that
+/// library.
+fn black_listed(policy: &Policy, demands: &Demands) -> Vec<(String, String)> {
+    let listed = policy.black_list.iter().filter(|(library, _)| demands.needed.contains(library));
+    let symbols = listed.flat_map(|(library, symbols)| symbols.iter().map(move |symbol| (library, symbol)));
+    let bound = symbols.filter(|(library, symbol)| {
+        let bound_to = demands.undefined.get(*symbol);
+        bound_to.is_some_and(|bound_to| bound_to.as_ref().is_none_or(|bound_to| bound_to == *library))
+    });
+    bound.map(|(library, symbol)| (library.clone(), symbol.clone())).collect()
 }
 
 /// A row on `tag`: without a rule, that it holds.

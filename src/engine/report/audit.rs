@@ -186,7 +186,8 @@ pub struct PolicyReason {
     pub tag: String,
     /// Whether the tag holds; with `true` the other keys are null.
     pub ok: bool,
-    /// `symbol_version`, `blacklist`, `library`, `libpython`, `architecture`, `external_symbol_version`.
+    /// `symbol_version`, `blacklist`, `library`, `libpython`, `architecture`, `external_symbol_version`,
+    /// `external_blacklist`.
     pub rule: Option<String>,
     /// The library concerned.
     pub library: Option<String>,
