@@ -42,6 +42,7 @@ pub fn instructions(slice: &Slice, source: &dyn ReadAt, context: &Context) -> Re
         baseline: baseline.to_owned(),
         level: highest.and_then(level).map(str::to_owned),
         marked: marked(source, &details.tables).map(str::to_owned),
+        instructions: counted.instructions,
         bytes_decoded: counted.bytes,
         bytes_unknown: counted.unknown,
         features: features.into_iter().map(|(_, feature)| feature).collect(),
@@ -75,6 +76,9 @@ fn feature_use(code: &Code<'_>, feature: Feature, uses: &Uses, levelled: bool) -
 
 fn function_use(name: Option<String>, address: u64, tally: &Tally) -> FunctionUse {
     let mut example = String::new();
-    FastFormatter::new().format(&tally.first, &mut example);
+    let mut formatter = FastFormatter::new();
+    formatter.options_mut().set_use_hex_prefix(true);
+    formatter.options_mut().set_space_after_operand_separator(true);
+    formatter.format(&tally.first, &mut example);
     FunctionUse { name, address, instructions: tally.count, first: tally.first.ip(), example }
 }
