@@ -138,7 +138,10 @@ fn one_by_one() -> Result<(), Failed> {
     let functions = report.features.iter().flat_map(|feature| &feature.functions);
     let names: BTreeSet<&str> = functions.filter_map(|function| function.name.as_deref()).collect();
     let expected = ["andn", "avx", "avx2", "avx512", "bits", "fused", "leading", "low", "shift", "swap"];
-    if names.into_iter().ne(expected) || report.level.as_deref() != Some("x86-64-v4") || report.marked.as_deref().is_some_and(|level| level != "x86-64") {
+    if names.into_iter().ne(expected)
+        || report.level.as_deref() != Some("x86-64-v4")
+        || report.marked.as_deref().is_some_and(|level| level != "x86-64")
+    {
         return Err(format!("{report:#?}").into());
     }
     // Stripped, the same places are found, under no name.
@@ -167,7 +170,7 @@ fn whole_v4() -> Result<(), Failed> {
 fn rust_v3() -> Result<(), Failed> {
     let flags =
         ["-O", "--edition", "2024", "--crate-type", "cdylib", "-C", "target-cpu=x86-64-v3", "-C", "panic=abort"];
-    let (_kept, path) = built("rustc", LIBRARY, &flags, "liblab.so")?;
+    let (_kept, path) = built("rustc", LIBRARY, &flags, "liblab")?;
     let report = report(&path)?;
     let users = |feature: &str| {
         let found = report.features.iter().find(|found| found.feature == feature);

@@ -12,6 +12,9 @@ const LIBRARIES: usize = 40;
 /// Larger libraries take objdump too long, in bytes.
 const LARGEST: u64 = 1 << 20;
 
+/// The names of FWAIT together with the instruction behind it.
+const WAITS: [&str; 6] = ["fstcw", "fstsw", "fstenv", "fsave", "fclex", "finit"];
+
 pub fn all() -> Vec<Case> {
     vec![("as many instructions in installed libraries", sweep)]
 }
@@ -36,8 +39,9 @@ fn sweep() -> Result<(), Failed> {
         let Some(ours) = code::instructions(&binary.slices.remove(0), &source, &Context::new())? else { continue };
         let lines: Vec<String> = listing(&path)?.into_iter().flat_map(|function| function.lines).collect();
         let bad = lines.iter().filter(|line| line.contains("(bad)")).count();
-        // objdump shows FWAIT and what follows as one, for what assemblers write so.
-        let theirs = lines.len() - bad;
+        // objdump shows FWAIT and an x87 instruction behind it as one, since assemblers have a name for the two.
+        let waits = lines.iter().filter(|line| WAITS.contains(&line.split(' ').next().unwrap_or_default())).count();
+        let theirs = lines.len() - bad + waits;
         if ours.instructions != theirs as u64 {
             differ.push(format!(
                 "{}: ours {} unknown {}, objdump {theirs} bad {bad}",

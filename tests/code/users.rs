@@ -28,8 +28,8 @@ const PROGRAM: &str = "#include <stdio.h>
     APART int shout(const char *text) { return puts(text) + 1; }
     APART int tail(const char *text) { return puts(text); }
     APART void *taken(void) { return (void *)puts; }
-    APART int number(const char *text) { return atoi(text) + 1; }
-    APART int both(const char *text) { return atoi(text) + puts(text); }
+    APART int number(const char *text) { return remove(text) + 1; }
+    APART int both(const char *text) { return remove(text) + puts(text); }
     APART int reads(void) { return getc(stdin) + 1; }
     int main(int n, char **all) { return shout(all[0]) + tail(all[0]) + (taken() != 0) + number(all[0]) + both(all[0]) + reads() + n; }";
 
@@ -46,7 +46,10 @@ fn compare(path: &Path, bare: &Path, symbols: &[&str]) -> Result<(), Failed> {
     for (number, symbol) in symbols.iter().enumerate() {
         let remarks = [format!("<{symbol}@plt>"), format!("<{symbol}@GLIBC"), format!("<{symbol}@@GLIBC")];
         let uses = |line: &String| remarks.iter().any(|remark| line.contains(remark));
+        // crtstuff.c names the end of the data, where GNU ld puts the copy of `stdin`.
+        let starts = ["deregister_tm_clones", "register_tm_clones"];
         let code = listing.iter().filter(|function| !function.section.starts_with(".plt"));
+        let code = code.filter(|function| !starts.contains(&function.name.as_str()));
         let found: Vec<_> = code.filter(|function| function.lines.iter().any(uses)).collect();
         if found.is_empty() {
             return Err(format!("objdump shows no user of {symbol}").into());
@@ -58,7 +61,8 @@ fn compare(path: &Path, bare: &Path, symbols: &[&str]) -> Result<(), Failed> {
             if ours == theirs { Ok(()) } else { Err(format!("{symbol}: ours {ours:?}, objdump {theirs:?}")) }
         };
         same(&ours[number], &names)?;
-        same(&stripped[number], &addresses)?;
+        let has_start = |name: &&String| name.starts_with("code at ") && *symbol == "stdin";
+        same(&stripped[number].iter().filter(|name| !has_start(name)).cloned().collect(), &addresses)?;
     }
     Ok(())
 }
@@ -76,13 +80,13 @@ fn program(flags: &[&str]) -> Result<(), Failed> {
     let flags = [&["-O2", "-fvisibility=hidden"], flags].concat();
     let path = build("cc", PROGRAM, &flags, directory.path(), "whole")?;
     let bare = build("cc", PROGRAM, &[&flags[..], &["-s"]].concat(), directory.path(), "bare")?;
-    compare(&path, &bare, &["puts", "atoi", "stdin"])
+    compare(&path, &bare, &["puts", "remove", "stdin"])
 }
 
 fn rust() -> Result<(), Failed> {
     let directory = tempfile::tempdir()?;
     let flags = ["-O", "--edition", "2024", "--crate-type", "cdylib"];
-    let path = build("rustc", LIBRARY, &flags, directory.path(), "libwhole.so")?;
+    let path = build("rustc", LIBRARY, &flags, directory.path(), "libwhole")?;
     let symbols = ["getpid", "getppid", "memcpy", "malloc", "mmap"];
     let found = users(&path, &symbols)?;
     let own: BTreeSet<&str> = found[0].iter().map(String::as_str).collect();
@@ -90,16 +94,22 @@ fn rust() -> Result<(), Failed> {
         return Err(format!("{found:?}").into());
     }
     let listing = listing(&path)?;
+    // Functions of the same code have one address and several names, of which objdump and we may show different ones.
+    let source = Windows::open(&path)?;
+    let slice = binary::read(&source)?.slices.remove(0);
+    let code = code::Code::find(&slice, &source, &Context::new())?.ok_or("no code was found")?;
+    let all = &code.functions;
     for (number, symbol) in symbols.iter().enumerate() {
         let remarks = [format!("<{symbol}@plt>"), format!("<{symbol}@GLIBC")];
         let uses = |line: &String| remarks.iter().any(|remark| line.contains(remark));
         let code = listing.iter().filter(|function| !function.section.starts_with(".plt"));
         let theirs: BTreeSet<String> = code
             .filter(|function| function.lines.iter().any(uses))
-            .map(|function| code::demangled(&function.name))
+            .filter_map(|function| all.name(&source, all.at(function.address)?))
             .collect();
         if found[number] != theirs {
-            return Err(format!("{symbol}: ours {:?}, objdump {theirs:?}", found[number]).into());
+            let differ: Vec<_> = found[number].symmetric_difference(&theirs).collect();
+            return Err(format!("{symbol}: {} and {}: {differ:#?}", found[number].len(), theirs.len()).into());
         }
     }
     Ok(())

@@ -84,6 +84,15 @@ enum Kind {
     Tzcnt,
 }
 
+/// What stands in some bytes.
+struct Stands {
+    instructions: u64,
+    /// Bytes that begin no instruction.
+    unknown: u64,
+    /// Bytes at the end that begin an instruction which goes on beyond.
+    cut: u64,
+}
+
 /// Counts in one chunk.
 pub(super) struct Counter<'a> {
     table: &'a FeatureTable,
@@ -102,11 +111,12 @@ impl<'a> Counter<'a> {
         Self { table, bits, place, instructions: 0, bytes: 0, unknown: 0, found: BTreeMap::new() }
     }
 
-    /// Decodes `bytes` and returns how many it is done with, how many instructions they are, and how many are unknown.
-    fn count(&self, bytes: &[u8], address: u64, ends: bool, found: &mut Vec<(Kind, Tally)>) -> (usize, u64, u64) {
-        let (mut instructions, mut unknown) = (0, 0);
+    /// Decodes `bytes` and returns how many it is done with, and what stands there.
+    fn count(&self, bytes: &[u8], address: u64, ends: bool, found: &mut Vec<(Kind, Tally)>) -> (usize, Stands) {
+        let (mut instructions, mut unknown, mut cut) = (0, 0, 0);
         let used = decode(self.bits, bytes, address, ends, &mut |decoded| match decoded {
             Decoded::Unknown => unknown += 1,
+            Decoded::Cut(bytes) => cut = bytes,
             Decoded::Instruction(instruction) => {
                 instructions += 1;
                 let tzcnt = is_tzcnt(instruction.code()).then_some(Kind::Tzcnt);
@@ -118,7 +128,7 @@ impl<'a> Counter<'a> {
                 }
             }
         });
-        (used, instructions, unknown)
+        (used, Stands { instructions, unknown, cut })
     }
 
     fn keep(&mut self, owner: Option<usize>, found: Vec<(Kind, Tally)>) {
@@ -137,12 +147,12 @@ impl Reader for Counter<'_> {
         let bytes = if stretch.owner.is_none() { bytes.get(..BLOCK).unwrap_or(bytes) } else { bytes };
         let ends = address.saturating_add(bytes.len() as u64) == stretch.end;
         let mut found = Vec::new();
-        let (used, instructions, unknown) = self.count(bytes, address, ends, &mut found);
-        let is_table = stretch.owner.is_none() && unknown > 0;
+        let (used, stands) = self.count(bytes, address, ends, &mut found);
+        let is_table = stretch.owner.is_none() && stands.unknown > 0;
         self.bytes += used as u64;
-        self.unknown += if is_table { used as u64 } else { unknown };
+        self.unknown += if is_table { used as u64 } else { stands.unknown + stands.cut };
         if !is_table {
-            self.instructions += instructions;
+            self.instructions += stands.instructions;
             self.keep(stretch.owner, found);
         }
         used
