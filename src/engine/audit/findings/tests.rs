@@ -348,6 +348,9 @@ fn what_follows_from_a_difference_is_told_with_it() {
         "so it is with libb.so, which is needed from there: /c/libb.so",
     ];
     assert_eq!(found[0].evidence, evidence);
+    // Also where the loader calls the first by the path that it filled in.
+    audit.report.slices[0].tree.as_mut().unwrap().nodes[1].name = "/c/liba.so".into();
+    assert_eq!(find(&audit, &audit.report.staging.clone()).len(), 1);
     // Once the artifact itself needs the second, it is a case of its own.
     audit.report.slices[0].tree.as_mut().unwrap().edges[1].from = 0;
     assert_eq!(find(&audit, &audit.report.staging.clone()).len(), 2);
