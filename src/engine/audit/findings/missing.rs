@@ -51,7 +51,8 @@ fn absent(
     if let Some(path) = found_there {
         evidence.push(format!("lddtree finds {}, which no loader will", path.display()));
     }
-    let is_explained = explained.iter().any(|one| one.title.starts_with(&format!("{} ", node.name)));
+    let is_explained =
+        explained.iter().any(|one| one.title.strip_prefix(&node.name).is_some_and(|rest| rest.starts_with(' ')));
     let mut fix = vec![
         format!("# install {}, or say where it lies:", node.name),
         format!("# wheelwright audit --ld-path DIRECTORY {}", quoted(&report.path)),
