@@ -14,6 +14,7 @@ mod lddtree;
 mod ldso;
 mod lists;
 mod load;
+mod load_notes;
 mod loaded;
 mod loader;
 mod machine;
