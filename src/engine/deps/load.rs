@@ -4,6 +4,7 @@
 //! Where each loader looks stands in `glibc`, `musl`, `dyld` and `windows`; whether a file will do, in `candidate`; what is
 //! in the process already, in `loaded`.
 
+use super::bounds::Bounds;
 use super::candidate::Judge;
 use super::graph::{Edge, Graph, Node, NodeKind};
 use super::host::narrow;
@@ -58,8 +59,17 @@ pub(super) fn load(
         Judge::Other(_) => Process::other(inputs),
     };
     let loaded = Loaded::new(judge);
-    let (queue, own_searches) = (VecDeque::new(), OwnSearches::default());
-    let mut load = Load { objects, process, judge, arch, loaded, interpreter: None, queue, own_searches };
+    let mut load = Load {
+        objects,
+        process,
+        judge,
+        arch,
+        loaded,
+        interpreter: None,
+        queue: VecDeque::new(),
+        own_searches: OwnSearches::default(),
+        bounds: Bounds::default(),
+    };
     let Some(host) = host else {
         load.run(artifact, context)?;
         return Ok(load.loaded.graph);
@@ -82,6 +92,7 @@ struct Load<'a> {
     queue: VecDeque<usize>,
     /// What searches have come to, so that none is made twice.
     own_searches: OwnSearches,
+    bounds: Bounds,
 }
 
 /// What `slice` asks for, in its order; only glibc heeds filters.
@@ -230,6 +241,7 @@ impl Load<'_> {
             arch: &self.arch,
             judge: self.judge,
             subdirectories: &self.process.subdirectories,
+            bounds: &self.bounds,
         }
     }
 
@@ -272,8 +284,9 @@ impl Load<'_> {
             (Some(from), Some(to)) => from.loaded().zip(to.loaded()),
             _ => None,
         };
-        let versions_missing =
-            slices.map(|(requester, found)| versions::missing(requester, &asked.name, found)).unwrap_or_default();
+        let versions_missing = slices
+            .map(|(asking, found)| versions::missing(asking, &asked.name, found, &self.bounds))
+            .unwrap_or_default();
         Edge {
             from,
             needed: asked.name.clone(),
@@ -282,7 +295,7 @@ impl Load<'_> {
             candidates: outcome.candidates,
             versions_missing,
             binding: asked.binding,
-            note: None,
+            note: load_notes::unrecorded(outcome.unrecorded),
             gave_up: outcome.gave_up,
         }
     }

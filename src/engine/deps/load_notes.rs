@@ -61,6 +61,11 @@ pub(super) fn by_order(name: &Name, nodes: &[Node], to: usize, own: Option<&Path
     }
 }
 
+/// What is not said of a search, because this load has tried so many files.
+pub(super) fn unrecorded(count: usize) -> Option<String> {
+    (count > 0).then(|| format!("{count} more files were tried than are listed"))
+}
+
 /// What an object that stands in for `of` is to it.
 pub(super) fn filter(kind: FilterKind, of: Option<&Node>) -> String {
     let of = of.map(|node| node.name.to_text()).unwrap_or_default();
