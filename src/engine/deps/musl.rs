@@ -5,7 +5,7 @@
 
 use super::graph::Node;
 use super::lists::{self, EmptyEntry, List};
-use super::process::{Process, chain, run_path};
+use super::process::{Process, run_path};
 use super::search::{At, Group, Place};
 use super::sysroot::View;
 use super::tokens::{Tokens, as_path, expand};
@@ -39,7 +39,11 @@ pub(super) fn places(process: &Process<'_>, nodes: &[Node], requester: Option<us
         let make = || plain(process, SearchRule::LdLibraryPath, View::Host, variable.as_bytes());
         groups.push(process.lists.variable(make));
     }
-    for (id, node) in requester.into_iter().flat_map(|requester| chain(nodes, requester)) {
+    let bears = |node: &Node| node.loaded().is_some_and(|slice| !slice.run_paths.is_empty());
+    let mut next = requester;
+    while let Some(id) = next.and_then(|from| process.lists.bearer(nodes, from, bears)) {
+        let Some(node) = nodes.get(id) else { break };
+        next = node.requester;
         if id == 0 && requester.is_some_and(|requester| process.is_opened(requester)) {
             groups.push(process.lists.main_rpath(|| run_path_places(process, node, Some(SearchRule::MainRpath))));
         } else {
