@@ -16,6 +16,7 @@ pub fn all() -> Vec<Case> {
     vec![Case { name: "installed_files_resolve_as_by_the_loader", lacking: lacks_glibc(), run: sweep }]
 }
 
+#[allow(clippy::print_stdout)]
 fn sweep() -> Result<(), Failed> {
     let every = std::env::var("WHEELWRIGHT_SWEEP").ok().and_then(|text| text.parse().ok()).unwrap_or(EVERY).max(1);
     let mut files = Vec::new();

@@ -18,6 +18,7 @@ pub fn all() -> Vec<Case> {
     ]
 }
 
+#[allow(clippy::print_stdout)]
 fn files() -> Result<(), Failed> {
     let every = std::env::var("WHEELWRIGHT_SWEEP").ok().and_then(|text| text.parse().ok()).unwrap_or(EVERY).max(1);
     let mut files = Vec::new();
