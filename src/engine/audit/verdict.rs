@@ -62,7 +62,7 @@ impl Verdict {
             if !demands.needed.contains(library) {
                 continue;
             }
-            for symbol in symbols {
+            for symbol in symbols.iter() {
                 let bound_to = demands.undefined.get(symbol);
                 if bound_to.is_some_and(|bound_to| bound_to.as_ref().is_none_or(|bound_to| bound_to == library)) {
                     let (library, symbol) = (Some(library.clone()), Some(symbol.clone()));
