@@ -5,7 +5,7 @@
 
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 const MANYLINUX: &str = include_str!("../../../assets/policy/manylinux.json");
 const MUSLLINUX: &str = include_str!("../../../assets/policy/musllinux.json");
@@ -58,26 +58,29 @@ pub struct Policy {
     pub family: Family,
     /// The symbol versions by namespace (`GLIBC` to `2.2.5`, `2.3`, ...); `None` where the tag does not exist for the
     /// architecture.
-    pub versions: Option<BTreeMap<String, BTreeSet<String>>>,
+    pub versions: Option<BTreeMap<String, Arc<BTreeSet<String>>>>,
     /// The libraries that every machine of the tag has.
     pub allowed: BTreeSet<String>,
     /// Symbols by allowed library that not every machine of the tag has.
-    pub black_list: BTreeMap<String, BTreeSet<String>>,
+    pub black_list: BTreeMap<String, Arc<BTreeSet<String>>>,
 }
 
 #[derive(Deserialize)]
-struct Table {
-    policies: Vec<Row>,
+struct Table<'a> {
+    #[serde(borrow)]
+    policies: Vec<Row<'a>>,
 }
 
-/// One policy as it stands in the table: what it has beyond the one before.
+/// One policy as it stands in the table: what it has beyond the one before. Most of it is of other architectures than the
+/// one that is asked for, and stays text of the program.
 #[derive(Deserialize)]
-struct Row {
+struct Row<'a> {
     name: String,
     aliases: Vec<String>,
     priority: i64,
     libraries_added: Vec<String>,
-    versions_added: BTreeMap<String, BTreeMap<String, BTreeSet<String>>>,
+    #[serde(borrow)]
+    versions_added: BTreeMap<&'a str, BTreeMap<&'a str, Vec<&'a str>>>,
     #[serde(default)]
     black_list: BTreeMap<String, BTreeSet<String>>,
     #[serde(default)]
@@ -88,21 +91,23 @@ struct Row {
 #[must_use]
 pub fn policies(family: Family, architecture: &str) -> Vec<Policy> {
     let mut allowed = BTreeSet::new();
-    let mut versions: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    let mut black_list: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    // What a policy has in common with the one before is shared with it.
+    let mut versions: BTreeMap<String, Arc<BTreeSet<String>>> = BTreeMap::new();
+    let mut black_list: BTreeMap<String, Arc<BTreeSet<String>>> = BTreeMap::new();
     let mut made = Vec::new();
     for row in rows(family) {
         allowed.extend(row.libraries_added.iter().map(|name| library_name(family, architecture, name)));
         let added = row.versions_added.get(architecture);
         for (namespace, new) in added.into_iter().flatten() {
-            versions.entry(namespace.clone()).or_default().extend(new.iter().cloned());
+            let known = Arc::make_mut(versions.entry((*namespace).to_owned()).or_default());
+            known.extend(new.iter().map(ToString::to_string));
         }
         for (library, symbols) in &row.black_list {
-            black_list.entry(library.clone()).or_default().extend(symbols.iter().cloned());
+            Arc::make_mut(black_list.entry(library.clone()).or_default()).extend(symbols.iter().cloned());
         }
         for (library, freed) in &row.black_list_freed {
             if let Some(symbols) = black_list.get_mut(library) {
-                symbols.retain(|symbol| !freed.contains(symbol));
+                Arc::make_mut(symbols).retain(|symbol| !freed.contains(symbol));
             }
         }
         black_list.retain(|_, symbols| !symbols.is_empty());
@@ -130,19 +135,19 @@ pub fn names(family: Family) -> Vec<(&'static str, &'static [String])> {
 pub fn architectures() -> BTreeSet<&'static str> {
     [Family::Manylinux, Family::Musllinux]
         .into_iter()
-        .flat_map(|family| rows(family).iter().flat_map(|row| row.versions_added.keys().map(String::as_str)))
+        .flat_map(|family| rows(family).iter().flat_map(|row| row.versions_added.keys().copied()))
         .collect()
 }
 
-fn rows(family: Family) -> &'static [Row] {
-    static TABLES: OnceLock<[Vec<Row>; 2]> = OnceLock::new();
+fn rows(family: Family) -> &'static [Row<'static>] {
+    static TABLES: [OnceLock<Vec<Row<'static>>>; 2] = [OnceLock::new(), OnceLock::new()];
+    let [manylinux, musllinux] = &TABLES;
+    let (table, text) = match family {
+        Family::Manylinux => (manylinux, MANYLINUX),
+        Family::Musllinux => (musllinux, MUSLLINUX),
+    };
     // The text is part of the program and a test reads it, so that an unreadable table can't reach a user.
-    let read = |text| serde_json::from_str::<Table>(text).map(|table| table.policies).unwrap_or_default();
-    let [manylinux, musllinux] = TABLES.get_or_init(|| [read(MANYLINUX), read(MUSLLINUX)]);
-    match family {
-        Family::Manylinux => manylinux,
-        Family::Musllinux => musllinux,
-    }
+    table.get_or_init(|| serde_json::from_str::<Table>(text).map(|table| table.policies).unwrap_or_default())
 }
 
 /// musl's `libc.so` has the architecture in the name that programs need (Alpine's convention, as auditwheel and maturin).

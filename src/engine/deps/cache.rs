@@ -5,7 +5,6 @@
 
 use crate::engine::file::{ReadAt, Windows};
 use crate::engine::{Error, Result};
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 const OLD_MAGIC: &[u8] = b"ld.so-1.7.0\0";
@@ -43,10 +42,16 @@ pub struct CacheEntry {
     pub isa_level: u32,
 }
 
-/// The parsed cache.
+/// The cache: its bytes, and where each name stands in them. A load asks for a few names of many, so that an entry is made
+/// when it is asked for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LoaderCache {
-    entries: HashMap<Vec<u8>, Vec<CacheEntry>>,
+    /// From the new header on.
+    bytes: Vec<u8>,
+    big_endian: bool,
+    levels: Vec<String>,
+    /// The hash of each entry's name, with the entry's offset; sorted.
+    places: Vec<(u64, usize)>,
 }
 
 impl LoaderCache {
@@ -76,42 +81,50 @@ impl LoaderCache {
         };
         let count = number(bytes, 20, big)? as usize;
         let levels = hwcaps_levels(bytes, big).unwrap_or_default();
-        let mut cache = Self::default();
-        for index in 0..count.min(bytes.len() / NEW_ENTRY) {
-            if let Some((name, entry)) = read_entry(bytes, NEW_HEADER + index * NEW_ENTRY, big, &levels) {
-                cache.entries.entry(name).or_default().push(entry);
-            }
-        }
-        Some(cache)
+        let offsets = (0..count.min(bytes.len() / NEW_ENTRY)).map(|index| NEW_HEADER + index * NEW_ENTRY);
+        let mut places: Vec<(u64, usize)> =
+            offsets.filter_map(|at| Some((hash(name_at(bytes, at, big)?), at))).collect();
+        places.sort_unstable();
+        Some(Self { bytes: bytes.to_vec(), big_endian: big, levels, places })
+    }
+
+    /// The entries of `name`, in the cache's order.
+    fn entries_of(&self, name: &[u8]) -> impl Iterator<Item = CacheEntry> {
+        let wanted = hash(name);
+        let start = self.places.partition_point(|(hash, _)| *hash < wanted);
+        let places = self.places.iter().skip(start).take_while(move |(hash, _)| *hash == wanted);
+        let entries = places.filter_map(|(_, at)| read_entry(&self.bytes, *at, self.big_endian, &self.levels));
+        entries.filter(move |(other, _)| *other == name).map(|(_, entry)| entry)
     }
 
     /// The entry that a loader of glibc 2.37 or later takes for `name`: of the fitting `flags`, the one of the best of `hwcaps`
     /// (best first), else the first that asks for none.
     #[must_use]
-    pub fn lookup(&self, name: &[u8], flags: u32, hwcaps: &[String]) -> Option<&CacheEntry> {
+    pub fn lookup(&self, name: &[u8], flags: u32, hwcaps: &[String]) -> Option<CacheEntry> {
         self.lookup_by_legacy(name, flags, hwcaps, 0)
     }
 
     /// The same of an older loader, which also takes an entry that asks for no other legacy capabilities than `legacy`
     /// (`search_cache`).
     #[must_use]
-    pub fn lookup_by_legacy(&self, name: &[u8], flags: u32, hwcaps: &[String], legacy: u64) -> Option<&CacheEntry> {
-        let fitting = || {
-            let entries = self.entries.get(name).map(Vec::as_slice).unwrap_or_default();
-            entries.iter().filter(move |entry| entry.flags == flags || entry.flags == FLAG_ELF)
-        };
+    pub fn lookup_by_legacy(&self, name: &[u8], flags: u32, hwcaps: &[String], legacy: u64) -> Option<CacheEntry> {
+        let fitting = || self.entries_of(name).filter(|entry| entry.flags == flags || entry.flags == FLAG_ELF);
         // Each level can do what those behind it can, and the baseline besides.
-        let able = |entry: &&CacheEntry| entry.isa_level as usize <= hwcaps.len();
+        let able = |entry: &CacheEntry| entry.isa_level as usize <= hwcaps.len();
         let of_level = |level| fitting().filter(able).find(|entry| entry.hwcaps.as_ref() == Some(level));
         let best = hwcaps.iter().find_map(of_level);
         best.or_else(|| fitting().find(|entry| entry.hwcaps.is_none() && entry.legacy & !legacy == 0))
     }
 
     /// All entries, by name.
-    pub fn entries(&self) -> impl Iterator<Item = (&[u8], &CacheEntry)> {
-        let mut names: Vec<_> = self.entries.iter().collect();
-        names.sort_by_key(|(name, _)| name.as_slice());
-        names.into_iter().flat_map(|(name, entries)| entries.iter().map(move |entry| (name.as_slice(), entry)))
+    pub fn entries(&self) -> impl Iterator<Item = (&[u8], CacheEntry)> {
+        let read = |(_, at): &(u64, usize)| {
+            let (name, entry) = read_entry(&self.bytes, *at, self.big_endian, &self.levels)?;
+            Some((name, *at, entry))
+        };
+        let mut entries: Vec<_> = self.places.iter().filter_map(read).collect();
+        entries.sort_by_key(|(name, at, _)| (*name, *at));
+        entries.into_iter().map(|(name, _, entry)| (name, entry))
     }
 }
 
@@ -130,9 +143,9 @@ fn start_of_new(bytes: &[u8]) -> Option<usize> {
     })
 }
 
-fn read_entry(bytes: &[u8], at: usize, big: bool, levels: &[String]) -> Option<(Vec<u8>, CacheEntry)> {
+fn read_entry<'a>(bytes: &'a [u8], at: usize, big: bool, levels: &[String]) -> Option<(&'a [u8], CacheEntry)> {
     let flags = number(bytes, at, big)?;
-    let name = text(bytes, number(bytes, at + 4, big)? as usize)?;
+    let name = name_at(bytes, at, big)?;
     let path = text(bytes, number(bytes, at + 8, big)? as usize)?;
     let (first, second) = (u64::from(number(bytes, at + 16, big)?), u64::from(number(bytes, at + 20, big)?));
     let (high, low) = if big { (first, second) } else { (second, first) };
@@ -143,7 +156,18 @@ fn read_entry(bytes: &[u8], at: usize, big: bool, levels: &[String]) -> Option<(
     } else {
         CacheEntry { legacy: high << 32 | low, ..plain }
     };
-    Some((name.to_vec(), entry))
+    Some((name, entry))
+}
+
+/// The name of the entry at `at`.
+fn name_at(bytes: &[u8], at: usize, big: bool) -> Option<&[u8]> {
+    text(bytes, number(bytes, at + 4, big)? as usize)
+}
+
+/// FNV-1a: a name that collides with another costs a comparison.
+fn hash(name: &[u8]) -> u64 {
+    let start = 0xcbf2_9ce4_8422_2325_u64;
+    name.iter().fold(start, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
 /// The names of the glibc-hwcaps subdirectories, in the order in which entries refer to them.

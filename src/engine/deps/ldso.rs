@@ -103,15 +103,23 @@ fn version_of_libc(real: &Path, objects: &Objects) -> Option<GlibcVersion> {
 /// The longest row of directories, the first of several.
 fn system_directories(bytes: &[u8]) -> Vec<PathBuf> {
     let (mut best, mut row): (Vec<&[u8]>, Vec<&[u8]>) = (Vec::new(), Vec::new());
-    for text in bytes.split(|byte| *byte == 0) {
-        if is_library_directory(text) {
-            row.push(text);
+    let mut next = 0;
+    // Only texts that begin with a slash count, so that most of the file is passed over in one go.
+    for slash in memmem::find_iter(bytes, b"\0/").map(|before| before + 1) {
+        let rest = bytes.get(slash..).unwrap_or_default();
+        let text = rest.get(..memchr::memchr(0, rest).unwrap_or(rest.len())).unwrap_or_default();
+        if slash != next {
+            row.clear();
+        }
+        next = slash + text.len() + 1;
+        if !is_library_directory(text) {
+            row.clear();
             continue;
         }
+        row.push(text);
         if row.len() > best.len() {
-            std::mem::swap(&mut best, &mut row);
+            best.clone_from(&row);
         }
-        row.clear();
     }
     let directory = |text: &&[u8]| Some(as_path(text.strip_suffix(b"/")?).to_path_buf());
     best.iter().filter_map(directory).collect()
