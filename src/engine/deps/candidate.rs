@@ -133,10 +133,14 @@ fn judge_header(head: &[u8], wanted: &Arch) -> Option<Verdict> {
     if abi == AbiMatch::PassedOver {
         return Some(Verdict::PassedOver(Rejection::WrongAbi));
     }
+    let program_header_size = if wanted.bits == 64 { 56 } else { 32 };
     match half(16) {
+        SHARED_OBJECT | EXECUTABLE if half(if wanted.bits == 64 { 54 } else { 42 }) != program_header_size => {
+            Some(Verdict::Ends(Rejection::NotALibrary, "ELF file's phentsize not the expected size"))
+        }
         SHARED_OBJECT => None,
         EXECUTABLE => Some(Verdict::Ends(Rejection::NotALibrary, "cannot dynamically load executable")),
-        _ => Some(Verdict::Ends(Rejection::NotALibrary, "only shared objects and executables can be loaded")),
+        _ => Some(Verdict::Ends(Rejection::NotALibrary, "only ET_DYN and ET_EXEC can be loaded")),
     }
 }
 
@@ -148,10 +152,17 @@ fn wrong_ident(head: &[u8], wanted: &Arch) -> Option<&'static str> {
         [version, ..] if *version != 1 => Some("ELF file version ident does not match current one"),
         // 0 is System V, 3 GNU, 64 ARM's own; ld.so takes no others.
         [_, os, ..] if !matches!(os, 0 | 3) && !(*os == 64 && wanted.machine == ARM) => Some("ELF file OS ABI invalid"),
-        [_, _, version, ..] if *version >= 6 => Some("ELF file ABI version invalid"),
+        [_, os, version, ..] if !fits_abi_version(wanted, *os, *version) => Some("ELF file ABI version invalid"),
         [_, _, _, padding @ ..] if padding.iter().any(|byte| *byte != 0) => Some("nonzero padding in e_ident"),
         _ => None,
     }
+}
+
+/// glibc's `libc-abis` count the extensions of GNU that a file may need; MIPS counts its own from the beginning.
+fn fits_abi_version(wanted: &Arch, os: u8, version: u8) -> bool {
+    const MIPS: [u32; 2] = [8, 10];
+    let is_mips = MIPS.contains(&wanted.machine);
+    version == 0 || (os == 3 && version < 4) || (is_mips && version < 6)
 }
 
 fn judge_other(object: Arc<Object>, wanted: &Arch, format: Format) -> Verdict {
@@ -175,6 +186,7 @@ mod tests {
         head[16] = 3;
         head[18] = 62;
         head[20] = 1;
+        head[54] = 56;
         edit(&mut head);
         head
     }
@@ -197,7 +209,8 @@ mod tests {
         assert_eq!(passed(header(|head| head[16] = 2)), "ends NotALibrary");
         assert_eq!(passed(header(|head| head[0] = b'!')), "ends NotALibrary");
         assert_eq!(passed(header(|head| head[6] = 2)), "ends NotALibrary", "version in the identification");
-        assert_eq!(passed(header(|head| head[8] = 6)), "ends WrongAbi", "ABI version");
+        assert_eq!(passed(header(|head| head[8] = 1)), "ends WrongAbi", "ABI version");
+        assert_eq!(passed(header(|head| head[54] = 32)), "ends NotALibrary", "size of program headers");
         assert_eq!(passed(header(|head| head[12] = 1)), "ends NotALibrary", "padding");
         assert_eq!(passed(header(|head| head[20] = 2)), "ends NotALibrary", "version");
         assert_eq!(passed(b"INPUT(-lx)".to_vec()), "ends NotALibrary");
