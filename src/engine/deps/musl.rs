@@ -96,7 +96,7 @@ fn system_places(process: &Process<'_>) -> Vec<Place> {
     }
 }
 
-/// `etc/ld-musl-<arch>.path` beside the directory of the loader: musl goes by the name that it was started under, so that
+/// `etc/ld-musl-<arch>.path` beside the directory of the loader: musl goes by the name that the program gives it, so that
 /// `/opt/musl/lib/ld-musl-x86_64.so.1` has its file in `/opt/musl/etc`.
 fn path_file(process: &Process<'_>) -> Option<PathBuf> {
     let machine = process.machine?;
