@@ -151,7 +151,9 @@ fn wrong_ident(head: &[u8], wanted: &Arch) -> Option<&'static str> {
     match rest {
         [version, ..] if *version != 1 => Some("ELF file version ident does not match current one"),
         // 0 is System V, 3 GNU, 64 ARM's own; ld.so takes no others.
-        [_, os, ..] if !matches!(os, 0 | 3) && !(*os == 64 && wanted.machine == ARM) => Some("ELF file OS ABI invalid"),
+        [_, os, ..] if !(matches!(os, 0 | 3) || (*os == 64 && wanted.machine == ARM)) => {
+            Some("ELF file OS ABI invalid")
+        }
         [_, os, version, ..] if !fits_abi_version(wanted, *os, *version) => Some("ELF file ABI version invalid"),
         [_, _, _, padding @ ..] if padding.iter().any(|byte| *byte != 0) => Some("nonzero padding in e_ident"),
         _ => None,

@@ -355,6 +355,4 @@ enum Asked {
 }
 
 #[cfg(test)]
-mod elf_tests;
-#[cfg(test)]
 mod tests;
