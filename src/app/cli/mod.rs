@@ -3,6 +3,7 @@
 mod arguments;
 mod artifacts;
 mod audit;
+mod audit_symbols;
 mod branches;
 mod build;
 mod diff;

@@ -26,7 +26,7 @@ use crate::engine::deps::{CrateTree, Graph, Libc, Loader, LoaderInputs, Placed, 
 use crate::engine::file::{ReadAt, Windows, sha256};
 use crate::engine::project::Artifact;
 use crate::engine::report::audit::{ArtifactKind, ArtifactReport, ExternalLibrary};
-use crate::engine::{Context, Error, Result};
+use crate::engine::{Context, Error, Result, symbols};
 use demands::Demands;
 use evaluate::Evaluation;
 use exclude::Pattern;
@@ -183,6 +183,10 @@ impl Job<'_> {
         let roles = roles::Roles::new(self.binary.format, evaluation.as_ref(), externals.as_deref(), &exclude);
         for (slice, graph) in found.report.slices.iter_mut().zip(&graphs) {
             slice.tree = Some(graph.to_tree(&|node| roles.of(node)));
+            if self.options.questions.symbols {
+                let libc = self.inputs.libc.unwrap_or_else(|| guess_libc(self.binary));
+                slice.symbols = symbols::bind(graph, self.source, libc, &[], self.context)?;
+            }
         }
         if let (Some(tree), Some(graph)) = (&tree, graphs.first()) {
             found.report.lens_differences = Some(differences(graph, tree));
