@@ -3,8 +3,8 @@
 //!
 //! [`bind`] goes over every loaded object. What the loader takes stands in `rules`, where it looks in `scope`, why nothing
 //! was taken in `reason`, and which names are Python's in [`python`]. Names are looked up one by one through the libraries'
-//! hash tables, so that a big library costs what is asked of it. The places of references (procedure linkage, copy
-//! relocations) make no difference here: an undefined symbol of a program never serves another object.
+//! hash tables, so that a big library costs what is asked of it. What copy relocations look for is left out: the symbol is
+//! defined in the program then.
 
 mod pages;
 pub mod python;
@@ -13,7 +13,7 @@ mod rules;
 mod scope;
 
 use crate::engine::binary::ObjectKind;
-use crate::engine::binary::elf::UndefinedSymbol;
+use crate::engine::binary::elf::{UndefinedSymbol, Use};
 use crate::engine::deps::{Graph, Libc, Node};
 use crate::engine::file::ReadAt;
 use crate::engine::report::symbols::{BindingState, ObjectSymbols, SymbolBinding, SymbolsReport};
@@ -23,6 +23,8 @@ use std::collections::BTreeSet;
 
 /// After how many symbols the context is asked.
 const STRIDE: usize = 256;
+/// Said of a symbol that the loader never looks up.
+const UNUSED: &str = "no relocation asks for it";
 
 /// Binds the undefined symbols of all objects of `graph`, whose artifact is read from `root`, by the rules of `libc`.
 ///
@@ -69,18 +71,26 @@ impl Checked<'_, '_> {
         let (node, name) = self.scope.node_of(self.member);
         let mut object = ObjectSymbols { node: node.unwrap_or(0), name, ..ObjectSymbols::default() };
         let is_root = node == Some(0);
+        let symbols = self.scope.undefined(self.member);
+        // What a relocation wants decides among definitions only behind a program, which may offer stubs.
+        let all = symbols.iter().filter(|_| is_root).map(|symbol| symbol.index).collect();
+        let uses = self.scope.relocated(self.member, &all);
         let mut unbound = Vec::new();
-        for (number, symbol) in self.scope.undefined(self.member).into_iter().enumerate() {
+        for (number, symbol) in symbols.into_iter().enumerate() {
             if number % STRIDE == 0 && self.context.is_cancelled() {
                 return Err(Error::Cancelled);
             }
-            let reference = self.scope.reference(self.member, &symbol);
+            let usage = uses.get(&symbol.index).copied();
+            let reference = self.scope.reference(self.member, &symbol, usage.unwrap_or(Use::Call));
             match self.scope.look_up(self.member, &reference) {
                 Outcome::Found(definer) => {
                     object.bound += 1;
                     if is_root {
                         let (to, _) = self.scope.node_of(definer);
-                        let note = reason::of_bound(self.scope, definer, &reference, to);
+                        let note = match usage {
+                            Some(_) => reason::of_bound(self.scope, definer, &reference, to),
+                            None => Some(UNUSED.to_owned()),
+                        };
                         object.symbols.push(binding(&symbol, &reference, BindingState::Bound, to, note));
                     }
                 }
@@ -107,7 +117,7 @@ impl Checked<'_, '_> {
                 (BindingState::Python, &mut object.python)
             } else if symbol.weak && !matches!(outcome, Outcome::Aborts(_)) {
                 (BindingState::WeakUnbound, &mut object.weak_unbound)
-            } else if symbol.weak || asked_for.contains(&symbol.index) {
+            } else if symbol.weak || asked_for.contains_key(&symbol.index) {
                 (BindingState::Unbound, &mut object.unbound)
             } else {
                 (BindingState::Unused, &mut object.unused)
@@ -116,6 +126,7 @@ impl Checked<'_, '_> {
             if all || state == BindingState::Unbound {
                 let note = match state {
                     BindingState::Python => None,
+                    BindingState::Unused => Some(UNUSED.to_owned()),
                     _ => reason::of_unbound(self.scope, self.graph, &reference, &outcome),
                 };
                 object.symbols.push(binding(&symbol, &reference, state, None, note));

@@ -34,7 +34,8 @@ pub(super) fn of_unbound(
     let mut reasons = Vec::new();
     let asked = reference.version.as_ref().and_then(|version| version.library.as_ref());
     for member in 0..scope.len() {
-        let definitions = scope.definitions(member, &reference.name);
+        let mut definitions = scope.definitions(member, &reference.name);
+        definitions.retain(|definition| !definition.is_stub);
         if !definitions.is_empty() && reasons.len() < MOST_NAMED {
             reasons.push(of_member(scope, member, &definitions, reference));
         }

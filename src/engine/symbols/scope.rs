@@ -7,12 +7,12 @@
 use super::pages::Pages;
 use super::rules;
 use crate::engine::Result;
-use crate::engine::binary::elf::{Definition, NumberedVersion, Steps, Symbols, UndefinedSymbol, VersionTable};
+use crate::engine::binary::elf::{Definition, NumberedVersion, Steps, Symbols, UndefinedSymbol, Use, VersionTable};
 use crate::engine::binary::{Name, Slice};
 use crate::engine::deps::{Graph, Libc, Node, NodeKind};
 use crate::engine::file::ReadAt;
 use goblin::elf::dynamic::{DF_SYMBOLIC, DT_FLAGS, DT_SYMBOLIC, DT_VERDEF};
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// What an object asks for.
 pub(super) struct Reference {
@@ -20,6 +20,8 @@ pub(super) struct Reference {
     pub(super) name: Name,
     /// The version that it names.
     pub(super) version: Option<NumberedVersion>,
+    /// What its relocations want of it.
+    pub(super) usage: Use,
 }
 
 /// What a lookup comes to.
@@ -56,7 +58,7 @@ struct Member<'a> {
 pub(super) struct Scope<'a> {
     members: Vec<Member<'a>>,
     libc: Libc,
-    known: HashMap<(Name, Option<Name>), Outcome>,
+    known: HashMap<(Name, Option<Name>, Use), Outcome>,
 }
 
 /// What one member is read from: `None` for the artifact, whose bytes the caller has open.
@@ -146,20 +148,20 @@ impl<'a> Scope<'a> {
     }
 
     /// Of the member's symbols `among`, those that its relocations name; all where these can't be read.
-    pub(super) fn relocated(&mut self, member: usize, among: &BTreeSet<u64>) -> BTreeSet<u64> {
-        let Some(member) = self.members.get_mut(member) else { return BTreeSet::new() };
-        let Some(symbols) = member.symbols.as_ref().filter(|_| !among.is_empty()) else { return BTreeSet::new() };
+    pub(super) fn relocated(&mut self, member: usize, among: &BTreeSet<u64>) -> BTreeMap<u64, Use> {
+        let Some(member) = self.members.get_mut(member) else { return BTreeMap::new() };
+        let Some(symbols) = member.symbols.as_ref().filter(|_| !among.is_empty()) else { return BTreeMap::new() };
         symbols.relocated(among).unwrap_or_else(|error| {
             member.error.get_or_insert(error.to_string());
-            among.clone()
+            among.iter().map(|symbol| (*symbol, Use::Call)).collect()
         })
     }
 
     /// What `symbol` of `member` asks for.
-    pub(super) fn reference(&self, member: usize, symbol: &UndefinedSymbol) -> Reference {
+    pub(super) fn reference(&self, member: usize, symbol: &UndefinedSymbol, usage: Use) -> Reference {
         let versions = self.members.get(member).filter(|member| member.is_versioned).map(|member| &member.versions);
         let version = symbol.version.and_then(|number| versions?.get(number)).filter(|version| version.hash != 0);
-        Reference { name: symbol.name.clone(), version: version.cloned() }
+        Reference { name: symbol.name.clone(), version: version.cloned(), usage }
     }
 
     /// Who defines what `member` asks for.
@@ -168,7 +170,8 @@ impl<'a> Scope<'a> {
         if itself && let Some(found) = self.look_in(member, reference) {
             return found;
         }
-        let key = (reference.name.clone(), reference.version.as_ref().map(|version| version.name.clone()));
+        let key =
+            (reference.name.clone(), reference.version.as_ref().map(|version| version.name.clone()), reference.usage);
         if let Some(known) = self.known.get(&key) {
             return *known;
         }
@@ -187,8 +190,10 @@ impl<'a> Scope<'a> {
         }
         let wanted = reference.version.as_ref();
         let found = match self.libc {
-            Libc::Glibc => rules::glibc(&definitions, member.is_versioned.then_some(&member.versions), wanted),
-            Libc::Musl => rules::musl(&definitions),
+            Libc::Glibc => {
+                rules::glibc(&definitions, member.is_versioned.then_some(&member.versions), wanted, reference.usage)
+            }
+            Libc::Musl => rules::musl(&definitions, reference.usage),
         };
         let by_name =
             || wanted.and_then(|wanted| wanted.library.as_ref()).is_some_and(|name| member.names.contains(name));

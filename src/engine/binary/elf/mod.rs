@@ -9,7 +9,7 @@ mod view;
 
 pub use dynamic::StringTable;
 pub use hardening::hardening;
-pub use symbols::{Definition, Steps, Symbols, UndefinedSymbol};
+pub use symbols::{Definition, Steps, Symbols, UndefinedSymbol, Use};
 pub use versions::{HIDDEN, NumberedVersion, VersionTable};
 pub use view::read;
 

@@ -8,6 +8,7 @@ mod hash;
 mod relocations;
 
 pub use definitions::{Definition, Steps};
+pub use relocations::Use;
 
 use super::Details;
 use super::dynamic::StringTable;
@@ -125,7 +126,7 @@ impl<'a> Symbols<'a> {
     /// # Errors
     /// [`Error::Malformed`] when the tables lead out of the file.
     pub fn is_defined(&self, name: &[u8]) -> Result<bool> {
-        Ok(!self.definitions(name, &mut Steps::default())?.is_empty())
+        Ok(self.definitions(name, &mut Steps::default())?.iter().any(|found| !found.is_stub))
     }
 
     /// The defined symbols whose names begin with one of `prefixes`, sorted. The string table is searched, not the symbols.

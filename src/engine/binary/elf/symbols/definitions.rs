@@ -6,7 +6,7 @@ use crate::engine::{Error, Result};
 use goblin::elf::section_header::{SHN_ABS, SHN_UNDEF};
 use goblin::elf::sym::Sym;
 
-/// A symbol that a file defines.
+/// A symbol of a file that a reference may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Definition {
     /// `STT_*`.
@@ -19,6 +19,8 @@ pub struct Definition {
     pub is_zero: bool,
     /// Whether the value is no address (`SHN_ABS`).
     pub is_absolute: bool,
+    /// Whether it is undefined and has a value all the same: a program's stub, which stands for the function's address.
+    pub is_stub: bool,
     /// Its entry of `.gnu.version`, with the hidden bit; `None` when the file has no such table.
     pub version: Option<u16>,
 }
@@ -50,19 +52,22 @@ impl Symbols<'_> {
         !matches!(self.hash, Hash::None)
     }
 
-    /// The symbols called `name` that the file defines, in the order of its hash chain; by a walk where it has none.
+    /// The symbols called `name` that the file defines or has a stub for, in the order of its hash chain; by a walk where
+    /// it has none.
     ///
     /// # Errors
     /// [`Error::Malformed`] when the tables lead out of the file, or `steps` are used up.
     pub fn definitions(&self, name: &[u8], steps: &mut Steps) -> Result<Vec<Definition>> {
         let mut found = Vec::new();
         let mut keep = |index: u64, symbol: &Sym| {
-            if symbol.st_shndx != SHN_UNDEF as usize && self.named(symbol, name)? {
+            let is_undefined = symbol.st_shndx == SHN_UNDEF as usize;
+            if !(is_undefined && symbol.st_value == 0) && self.named(symbol, name)? {
                 found.push(Definition {
                     kind: symbol.st_type(),
                     binding: symbol.st_bind(),
                     visibility: symbol.st_visibility(),
                     is_zero: symbol.st_value == 0,
+                    is_stub: is_undefined,
                     is_absolute: symbol.st_shndx == SHN_ABS as usize,
                     version: self.raw_version(index)?,
                 });

@@ -6,21 +6,30 @@ use crate::engine::Result;
 use goblin::elf::dynamic::{DT_JMPREL, DT_PLTREL, DT_PLTRELSZ, DT_REL, DT_RELA, DT_RELACOUNT, DT_RELASZ};
 use goblin::elf::dynamic::{DT_RELCOUNT, DT_RELSZ};
 use goblin::elf::header::EM_MIPS;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What relocations want of a symbol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Use {
+    /// To call it: all its relocations belong to the procedure linkage table.
+    Call,
+    /// Its address, for which the stub of a program will do.
+    Address,
+}
 
 impl Symbols<'_> {
-    /// Of the symbols `among`, by number, those that a relocation names; all where the machine keeps references elsewhere
+    /// Of the symbols `among`, by number, those that a relocation names, and what for; all where the machine keeps references elsewhere
     /// (MIPS: in its global offset table).
     ///
     /// # Errors
     /// [`crate::engine::Error::Malformed`] when a relocation table lies outside of the file.
-    pub fn relocated(&self, among: &BTreeSet<u64>) -> Result<BTreeSet<u64>> {
+    pub fn relocated(&self, among: &BTreeSet<u64>) -> Result<BTreeMap<u64, Use>> {
         let tables = &self.details.tables;
         if tables.header.e_machine == EM_MIPS {
-            return Ok(among.clone());
+            return Ok(among.iter().map(|symbol| (*symbol, Use::Call)).collect());
         }
         let value = |tag| tables.dynamic_value(tag);
-        let mut found = BTreeSet::new();
+        let mut found = BTreeMap::new();
         let plt_has_addends = value(DT_PLTREL) == Some(DT_RELA);
         for (place, size, count, has_addends) in [
             (DT_RELA, DT_RELASZ, value(DT_RELACOUNT), true),
@@ -29,13 +38,15 @@ impl Symbols<'_> {
         ] {
             let (Some(address), Some(size)) = (value(place), value(size)) else { continue };
             let Some((offset, rest)) = tables.file_offset(address) else { continue };
+            let wanted = if place == DT_JMPREL { Use::Call } else { Use::Address };
             let width = if tables.is_64 { 8 } else { 4 };
             let entry = width * if has_addends { 3 } else { 2 };
             // The relative ones come first, and name no symbol.
             let from = count.unwrap_or(0).saturating_mul(entry);
             self.scan(offset, (from, size.min(rest)), entry, &mut |symbol| {
                 if among.contains(&symbol) {
-                    found.insert(symbol);
+                    let known = found.entry(symbol).or_insert(wanted);
+                    *known = wanted.max(*known);
                 }
             })?;
         }
