@@ -102,7 +102,7 @@ fn of_library() -> Result<(), Failed> {
     lab.library("libf.so", "int nowhere(void); int f(void) { return nowhere(); }", &[]);
     let report = lab.agrees(&lab.build("p", "int f(void); int main(void) { return f(); }", &["@libf.so"]))?;
     let found: Vec<_> =
-        report.objects.iter().map(|object| (object.node, object.unbound, object.symbols.len() > 0)).collect();
+        report.objects.iter().map(|object| (object.node, object.unbound, !object.symbols.is_empty())).collect();
     same(found.get(..2).map(<[_]>::to_vec), Some(vec![(0, 0, true), (1, 1, true)]))
 }
 

@@ -66,7 +66,6 @@ fn programs() -> Result<(), Failed> {
             wrong.push(format!("{name}: {found:#?}"));
         }
     }
-    eprintln!("{compared} programs compared");
     if compared < 8 {
         return Err(format!("only {compared} programs could be compared").into());
     }
@@ -114,7 +113,6 @@ fn libraries() -> Result<(), Failed> {
             wrong.push(format!("{name}: {found:#?}"));
         }
     }
-    eprintln!("{compared} libraries compared");
     if compared == 0 {
         return Err("no library could be compared".into());
     }

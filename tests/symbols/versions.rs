@@ -4,6 +4,8 @@ use crate::Case;
 use crate::lab::{Lab, lacks_glibc, same, symbol};
 use libtest_mimic::Failed;
 use std::path::Path;
+use wheelwright::engine::binary;
+use wheelwright::engine::file::Windows;
 use wheelwright::engine::report::symbols::BindingState::{Bound, Unbound, WeakUnbound};
 
 pub fn all() -> Vec<Case> {
@@ -14,6 +16,8 @@ pub fn all() -> Vec<Case> {
         case("a_version_is_not_bound_to_its_library", other_library),
         case("an_unversioned_reference_takes_the_base_or_the_only_default", unversioned),
         case("an_unversioned_definition_serves_any_version", unversioned_definition),
+        case("an_absent_version_stops_the_load_unless_it_is_weak", weak_version),
+        case("a_version_record_that_nobody_answers_stops_the_loader", renamed),
         case("a_library_without_any_version_table_stops_the_loader", no_table),
     ]
 }
@@ -109,6 +113,49 @@ fn no_table() -> Result<(), Failed> {
     same((output.status.success(), said.contains("check_match: Assertion")), (false, true))?;
     let found = symbol(&lab.report(&program), "f")?;
     same((found.state, found.note.is_some_and(|note| note.contains("the loader stops"))), (Unbound, true))
+}
+
+fn weak_version() -> Result<(), Failed> {
+    let lab = Lab::new();
+    let text = "int f(void) { return 0; } int g(void) { return 0; }";
+    lab.versioned("new/libv.so", text, TWO, &[]);
+    lab.versioned("libv.so", text, "V1 { global: f; g; };\n", &[]);
+    let program =
+        lab.build("p", "__attribute__((weak)) int f(void); int main(void) { return f ? f() : 0; }", &["@new/libv.so"]);
+    let stops = |lab: &Lab| !lab.run(&program, &[("LD_BIND_NOW", "1")]).status.success();
+    same((missing(&lab, &program), stops(&lab)), (vec!["V2".to_string()], true))?;
+    // vna_flags of V2: VER_FLG_WEAK.
+    let read = binary::read(&Windows::open(&program)?)?;
+    let tables = &read.slices[0].elf.as_ref().ok_or("no ELF file")?.tables;
+    let start =
+        tables.dynamic_value(0x6fff_fffe).and_then(|address| tables.file_offset(address)).ok_or("no versions")?.0;
+    let mut bytes = std::fs::read(&program)?;
+    let aux = start as usize + bytes[start as usize + 8] as usize;
+    bytes[aux + 4] = 2;
+    std::fs::write(&program, bytes)?;
+    same((missing(&lab, &program), stops(&lab)), (Vec::new(), false))
+}
+
+fn renamed() -> Result<(), Failed> {
+    let lab = Lab::new();
+    let text = "int f(void) { return 0; } int g(void) { return 0; }";
+    let library = lab.versioned("libv.so", text, TWO, &[]);
+    let program = lab.build("p", USER, &["@libv.so", "-Wl,-soname,libw.so"]);
+    std::fs::copy(library, lab.path("libw.so"))?;
+    std::fs::remove_file(lab.path("libv.so"))?;
+    // The program's own SONAME put the other name into its strings; NEEDED is the first dynamic entry.
+    let mut bytes = std::fs::read(&program)?;
+    let read = binary::read(&Windows::open(&program)?)?;
+    let tables = &read.slices[0].elf.as_ref().ok_or("no ELF file")?.tables;
+    let entry = |tag| tables.dynamic.iter().position(|entry| entry.d_tag == tag).ok_or("no such entry");
+    let (needed, soname) = (entry(1)?, entry(14)?);
+    let start = tables.dynamic_range.ok_or("no dynamic section")?.0 as usize;
+    let name = bytes[start + soname * 16 + 8..][..8].to_vec();
+    bytes[start + needed * 16 + 8..][..8].copy_from_slice(&name);
+    std::fs::write(&program, bytes)?;
+    let output = lab.run(&program, &[]);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    same((said.contains("needed != NULL"), missing(&lab, &program)), (true, vec!["V2".to_string()]))
 }
 
 /// What the lens says is missing of the versions that `program` needs.

@@ -54,6 +54,9 @@ pub(super) fn load(
         next += 1;
     }
     load.end();
+    if judge == Judge::Elf(Libc::Glibc) {
+        versions::mark_unanswered(&mut load.graph);
+    }
     Ok(load.graph)
 }
 
@@ -173,7 +176,7 @@ impl Load<'_> {
     fn edge(&self, from: usize, asked: &Needed, to: usize, outcome: Outcome, found_by: Option<FoundBy>) -> Edge {
         let ends = (self.graph.nodes.get(from), self.graph.nodes.get(to));
         let slices = match ends {
-            (Some(from), Some(to)) => from.loaded().zip(to.loaded()),
+            (Some(from), Some(to)) if self.judge == Judge::Elf(Libc::Glibc) => from.loaded().zip(to.loaded()),
             _ => None,
         };
         let versions_missing =
