@@ -64,6 +64,9 @@ impl Rows for Symbols {
             ),
             if artifact.unbound > 0 { Role::Bad } else { Role::Strong },
         ))];
+        if let Some(error) = &artifact.error {
+            lines.push(Line::from(theme.span(error.clone(), Role::Bad)));
+        }
         let others = symbols(state).map_or(0, |symbols| symbols.objects.iter().skip(1).map(|o| o.unbound).sum());
         if others > 0 {
             let text = format!("its libraries leave {} unbound", words::counted(others, "symbol", "symbols"));
@@ -125,6 +128,7 @@ const fn binding(state: BindingState) -> (&'static str, Role) {
         BindingState::Bound => ("bound", Role::Good),
         BindingState::Python => ("Python", Role::Quiet),
         BindingState::WeakUnbound => ("free", Role::Quiet),
+        BindingState::Unused => ("unused", Role::Quiet),
         BindingState::Unbound => ("UNBOUND", Role::Bad),
     }
 }
@@ -134,6 +138,7 @@ const fn meaning(state: BindingState) -> &'static str {
         BindingState::Bound => "a library of the tree defines it",
         BindingState::Python => "the Python that loads the module defines it",
         BindingState::WeakUnbound => "nobody defines it, and it may stay undefined",
+        BindingState::Unused => "nobody defines it, and no relocation asks for it",
         BindingState::Unbound => "nobody defines it: the load, or the first call, fails",
     }
 }

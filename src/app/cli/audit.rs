@@ -93,7 +93,9 @@ fn print_artifact(artifact: &ArtifactReport, verbose: bool, output: &mut Output)
     {
         row("entry points", points.found.join(", "), output)?;
     }
-    audit_symbols::print(artifact, verbose, output)?;
+    for slice in &artifact.slices {
+        audit_symbols::print(slice, verbose, output)?;
+    }
     for instructions in artifact.slices.iter().filter_map(|slice| slice.instructions.as_ref()) {
         audit_instructions::print(instructions, verbose, output)?;
     }

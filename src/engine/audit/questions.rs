@@ -1,13 +1,12 @@
 //! The questions that take their time, answered only where they are asked, into a report that stands already.
 
 use super::{Audit, AuditOptions, Tag, demands_of, evaluate_elf, owned, reach};
-use crate::engine::binary::{Format, ObjectKind};
 use crate::engine::code;
-use crate::engine::deps::{Loader, LoaderInputs, Placed};
+use crate::engine::deps::{Loader, LoaderInputs, Node, Placed};
 use crate::engine::file::Windows;
 use crate::engine::project::Artifact;
-use crate::engine::report::audit::{ArtifactKind, ArtifactReport};
-use crate::engine::symbols::{Circumstances, bind};
+use crate::engine::report::audit::ArtifactReport;
+use crate::engine::symbols::bind;
 use crate::engine::{Context, Result};
 use std::path::Path;
 
@@ -140,8 +139,9 @@ fn symbols(
     context: &Context,
 ) -> Result<()> {
     let (Some(graph), Some(binary)) = (&found.graph, &found.binary) else { return Ok(()) };
-    let Some(slice) = found.report.slices.first_mut().filter(|_| binary.format == Format::Elf) else { return Ok(()) };
+    let Some(slice) = found.report.slices.first_mut() else { return Ok(()) };
     let inputs = options.inputs_for(artifact);
+    // What the host brings is asked first, as after dlopen(3).
     let host = match &inputs.host {
         Some(program) => {
             let alone = LoaderInputs { host: None, linked_paths: Vec::new(), ..inputs.clone() };
@@ -149,13 +149,7 @@ fn symbols(
         }
         None => None,
     };
-    let is_program = binary.slices.first().is_some_and(|slice| slice.kind == ObjectKind::Executable);
-    let circumstances = Circumstances {
-        artifact: clean,
-        libc: inputs.libc_of(binary),
-        host: host.as_ref(),
-        python_is_there: host.is_none() && !is_program && artifact.kind != ArtifactKind::Bin,
-    };
-    slice.symbols = Some(bind(graph, &circumstances, context)?);
+    let before: Vec<&Node> = host.iter().flat_map(|graph| &graph.nodes).collect();
+    slice.symbols = bind(graph, &Windows::open(clean)?, inputs.libc_of(binary), &before, context)?;
     Ok(())
 }

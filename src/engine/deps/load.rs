@@ -70,13 +70,21 @@ pub(super) fn load(
         own_searches: OwnSearches::default(),
         bounds: Bounds::default(),
     };
-    let Some(host) = host else {
-        load.run(artifact, context)?;
-        return Ok(load.loaded.graph);
+    let mut graph = match host {
+        None => {
+            load.run(artifact, context)?;
+            load.loaded.graph
+        }
+        Some(host) => {
+            load.run(host, context)?;
+            let number = load.open(artifact, context)?;
+            narrow(load.loaded.graph, number)
+        }
     };
-    load.run(host, context)?;
-    let number = load.open(artifact, context)?;
-    Ok(narrow(load.loaded.graph, number))
+    if judge == Judge::Elf(Libc::Glibc) {
+        versions::mark_unanswered(&mut graph);
+    }
+    Ok(graph)
 }
 
 /// One load under way.
@@ -281,7 +289,7 @@ impl Load<'_> {
     fn edge(&self, from: usize, asked: &Needed, to: usize, outcome: Outcome, found_by: Option<FoundBy>) -> Edge {
         let ends = (self.loaded.graph.nodes.get(from), self.loaded.graph.nodes.get(to));
         let slices = match ends {
-            (Some(from), Some(to)) => from.loaded().zip(to.loaded()),
+            (Some(from), Some(to)) if self.judge == Judge::Elf(Libc::Glibc) => from.loaded().zip(to.loaded()),
             _ => None,
         };
         let versions_missing = slices
