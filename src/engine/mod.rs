@@ -4,6 +4,7 @@
 
 pub mod audit;
 pub mod binary;
+pub mod code;
 pub mod compare;
 pub mod context;
 pub mod deps;

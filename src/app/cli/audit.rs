@@ -3,7 +3,7 @@
 use super::arguments::{Audit, Common};
 use super::artifacts::Look;
 use super::output::{Output, Tone};
-use super::{FINDINGS, OK, TROUBLE, artifacts, environment};
+use super::{FINDINGS, OK, TROUBLE, artifacts, audit_instructions, environment};
 use crate::engine::audit::{Lenses, Questions, Tag};
 use crate::engine::report::audit::{ArtifactReport, AuditDocument, Finding, NodeRole, Severity};
 use crate::engine::report::words::{self, counted};
@@ -89,6 +89,9 @@ fn print_artifact(artifact: &ArtifactReport, verbose: bool, output: &mut Output)
         && !points.found.is_empty()
     {
         row("entry points", points.found.join(", "), output)?;
+    }
+    for instructions in artifact.slices.iter().filter_map(|slice| slice.instructions.as_ref()) {
+        audit_instructions::print(instructions, verbose, output)?;
     }
     for finding in &artifact.findings {
         print_finding(finding, verbose, output)?;

@@ -3,6 +3,7 @@
 mod arguments;
 mod artifacts;
 mod audit;
+mod audit_instructions;
 mod branches;
 mod build;
 mod diff;

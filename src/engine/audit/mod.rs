@@ -22,6 +22,7 @@ pub use external::{External, grafted_name};
 pub use tag::{Tag, UnknownTag};
 
 use crate::engine::binary::{self, Binary, Format, ObjectKind, RunPath};
+use crate::engine::code;
 use crate::engine::deps::{CrateTree, Graph, Libc, Loader, LoaderInputs, Placed, crate_tree, differences, guess_libc};
 use crate::engine::file::{ReadAt, Windows, sha256};
 use crate::engine::project::Artifact;
@@ -186,6 +187,11 @@ impl Job<'_> {
         }
         if let (Some(tree), Some(graph)) = (&tree, graphs.first()) {
             found.report.lens_differences = Some(differences(graph, tree));
+        }
+        if self.options.questions.instructions {
+            for (report, slice) in found.report.slices.iter_mut().zip(&self.binary.slices) {
+                report.instructions = code::instructions(slice, self.source, self.context)?;
+            }
         }
         found.report.policy = evaluation.as_ref().map(Evaluation::report);
         found.externals = externals;

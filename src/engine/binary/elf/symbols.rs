@@ -106,6 +106,14 @@ impl<'a> Symbols<'a> {
         Ok(found)
     }
 
+    /// Where the table lies in the file, in bytes, and how many symbols it holds; `None` when there is none.
+    ///
+    /// # Errors
+    /// [`Error::Malformed`] when the tables that tell lead out of the file.
+    pub fn table(&self) -> Result<Option<(u64, u64)>> {
+        self.table.map(|offset| Ok((offset, self.count()?))).transpose()
+    }
+
     /// Whether the file defines the dynamic symbol `name`.
     ///
     /// # Errors
