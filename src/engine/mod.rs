@@ -14,6 +14,7 @@ pub mod project;
 pub mod repair;
 pub mod report;
 pub mod stage;
+pub mod symbols;
 
 pub use context::Context;
 pub use error::{Error, Result};

@@ -4,6 +4,8 @@ mod arguments;
 mod artifacts;
 mod audit;
 mod audit_instructions;
+mod audit_reach;
+mod audit_symbols;
 mod branches;
 mod build;
 mod diff;

@@ -168,6 +168,7 @@ mod tests {
             library: (*library).to_string(),
             version: (*version).to_string(),
             symbols: [(*symbol).to_string()].into(),
+            weak: false,
         });
         Demands {
             file: PathBuf::from("/x/liba.so"),

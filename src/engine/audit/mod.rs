@@ -13,12 +13,15 @@ pub mod external;
 pub mod findings;
 pub mod pages;
 pub mod policy;
+mod reach;
 mod roles;
 pub mod search_path;
+mod set;
 pub mod tag;
 pub mod verdict;
 
 pub use external::{External, grafted_name};
+pub use set::{SetTags, set_tags};
 pub use tag::{Tag, UnknownTag};
 
 use crate::engine::binary::{self, Binary, Format, ObjectKind, RunPath};
@@ -26,8 +29,8 @@ use crate::engine::code;
 use crate::engine::deps::{CrateTree, Graph, Libc, Loader, LoaderInputs, Placed, crate_tree, differences, guess_libc};
 use crate::engine::file::{ReadAt, Windows, sha256};
 use crate::engine::project::Artifact;
-use crate::engine::report::audit::{ArtifactKind, ArtifactReport, ExternalLibrary};
-use crate::engine::{Context, Error, Result};
+use crate::engine::report::audit::{ArtifactKind, ArtifactReport, ExternalLibrary, ReachReport};
+use crate::engine::{Context, Error, Result, symbols};
 use demands::Demands;
 use evaluate::Evaluation;
 use exclude::Pattern;
@@ -174,7 +177,10 @@ impl Job<'_> {
                 Err(error) => (None, Some(error)),
             },
         };
-        let mut evaluation = self.evaluate()?;
+        let demands = self.demands()?;
+        let mut evaluation = demands
+            .as_ref()
+            .map(|(demands, role)| Evaluation::new(demands, self.family(), *role, self.options.compatibility.as_ref()));
         let externals = self.externals(tree.as_ref(), &graphs, evaluation.as_ref(), &exclude);
         if let Some(externals) = &externals {
             let needs = demands_of(externals);
@@ -184,6 +190,10 @@ impl Job<'_> {
         let roles = roles::Roles::new(self.binary.format, evaluation.as_ref(), externals.as_deref(), &exclude);
         for (slice, graph) in found.report.slices.iter_mut().zip(&graphs) {
             slice.tree = Some(graph.to_tree(&|node| roles.of(node)));
+            if self.options.questions.symbols {
+                let libc = self.inputs.libc.unwrap_or_else(|| guess_libc(self.binary));
+                slice.symbols = symbols::bind(graph, self.source, libc, &[], self.context)?;
+            }
         }
         if let (Some(tree), Some(graph)) = (&tree, graphs.first()) {
             found.report.lens_differences = Some(differences(graph, tree));
@@ -194,6 +204,10 @@ impl Job<'_> {
             }
         }
         found.report.policy = evaluation.as_ref().map(Evaluation::report);
+        if let (Some(policy), Some((demands, role)), Some(graph)) = (&mut found.report.policy, &demands, graphs.first())
+        {
+            policy.reach = self.reach(demands, *role, graph, tree.as_ref(), &exclude)?;
+        }
         found.externals = externals;
         failure.map_or(Ok(()), Err)
     }
@@ -203,18 +217,40 @@ impl Job<'_> {
         self.inputs.linked_paths.iter().chain(&self.options.ld_paths).cloned().collect()
     }
 
-    fn evaluate(&self) -> Result<Option<Evaluation>> {
+    /// What the artifact demands, and what it may link; `None` for formats without policies.
+    fn demands(&self) -> Result<Option<(Demands, Role)>> {
         let Some(slice) = self.binary.slices.first().filter(|_| self.binary.format == Format::Elf) else {
             return Ok(None);
         };
         let demands = Demands::of(slice, self.source, self.artifact.path.clone())?;
-        let family = match self.inputs.libc.unwrap_or_else(|| guess_libc(self.binary)) {
+        let is_program = self.artifact.kind == ArtifactKind::Bin || slice.kind == ObjectKind::Executable;
+        Ok(Some((demands, if is_program { Role::Program } else { Role::Library })))
+    }
+
+    fn family(&self) -> Family {
+        match self.inputs.libc.unwrap_or_else(|| guess_libc(self.binary)) {
             Libc::Glibc => Family::Manylinux,
             Libc::Musl => Family::Musllinux,
+        }
+    }
+
+    /// What it would take to bear the tag that the user asks about, with what would be bundled under that tag.
+    fn reach(
+        &self,
+        demands: &Demands,
+        role: Role,
+        graph: &Graph,
+        tree: Option<&CrateTree>,
+        exclude: &[Pattern],
+    ) -> Result<Option<ReachReport>> {
+        let (Some(tag), Some(slice)) = (&self.options.questions.reach, self.binary.slices.first()) else {
+            return Ok(None);
         };
-        let is_program = self.artifact.kind == ArtifactKind::Bin || slice.kind == ObjectKind::Executable;
-        let role = if is_program { Role::Program } else { Role::Library };
-        Ok(Some(Evaluation::new(&demands, family, role, self.options.compatibility.as_ref())))
+        let policy = reach::policy(tag, self.family(), &demands.architecture);
+        let bundled = tree.zip(policy).map(|(tree, policy)| demands_of(&external::of_elf(tree, &policy, exclude)));
+        let (family, source) = (self.family(), self.source);
+        let subject = reach::Subject { demands, family, role, slice, source, graph };
+        reach::reach(tag, &subject, &bundled.unwrap_or_default(), self.context).map(Some)
     }
 
     fn externals(

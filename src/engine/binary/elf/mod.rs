@@ -4,11 +4,13 @@ mod dynamic;
 mod hardening;
 mod symbols;
 mod tables;
+mod versions;
 mod view;
 
 pub use dynamic::StringTable;
 pub use hardening::hardening;
-pub use symbols::{Symbols, UndefinedSymbol};
+pub use symbols::{Definition, Steps, Symbols, UndefinedSymbol};
+pub use versions::{HIDDEN, NumberedVersion, VersionTable};
 pub use view::read;
 
 pub use tables::{DynamicEntry, Section, Segment, Tables};

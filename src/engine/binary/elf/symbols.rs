@@ -3,7 +3,11 @@
 //! Defined symbols are found through the hash tables (gABI "Hash Table", GNU hash), so a library with a million exports
 //! costs a few reads. Undefined ones may stand anywhere in the table; it is walked in chunks, and only they are kept.
 
+mod definitions;
 mod hash;
+mod relocations;
+
+pub use definitions::{Definition, Steps};
 
 use super::Details;
 use super::dynamic::StringTable;
@@ -12,7 +16,7 @@ use crate::engine::file::ReadAt;
 use crate::engine::{Error, Result};
 use goblin::elf::dynamic::{DT_GNU_HASH, DT_HASH, DT_SYMTAB, DT_VERSYM};
 use goblin::elf::section_header::SHN_UNDEF;
-use goblin::elf::sym::{STB_WEAK, Sym};
+use goblin::elf::sym::{STB_LOCAL, STB_WEAK, STV_HIDDEN, STV_INTERNAL, Sym};
 use memchr::memmem;
 use scroll::Pread;
 use std::collections::BTreeSet;
@@ -27,10 +31,14 @@ const MOST_SOUGHT: usize = 65_536;
 /// An undefined symbol.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UndefinedSymbol {
+    /// Its number in the table.
+    pub index: u64,
     /// Its name.
     pub name: Name,
     /// Whether its absence is tolerated.
     pub weak: bool,
+    /// Whether it is not looked up at all: local, hidden or internal.
+    pub is_local: bool,
     /// The version it is bound to: an index of [`super::NeededVersion`]; `None` when it has none.
     pub version: Option<u16>,
 }
@@ -49,7 +57,7 @@ pub struct Symbols<'a> {
 #[derive(Debug, Clone, Copy)]
 enum Hash {
     Gnu { offset: u64, buckets: u32, first: u32, bloom: u32, shift: u32 },
-    SysV { offset: u64, buckets: u32, symbols: u32 },
+    SysV { offset: u64, buckets: u64, symbols: u64 },
     None,
 }
 
@@ -79,7 +87,8 @@ impl<'a> Symbols<'a> {
                 shift: symbols.word(offset + 12)?,
             };
         } else if let Some(offset) = place(DT_HASH) {
-            symbols.hash = Hash::SysV { offset, buckets: symbols.word(offset)?, symbols: symbols.word(offset + 4)? };
+            let (buckets, count) = (symbols.sysv_entry(offset, 0)?, symbols.sysv_entry(offset, 1)?);
+            symbols.hash = Hash::SysV { offset, buckets, symbols: count };
         }
         Ok(symbols)
     }
@@ -95,10 +104,15 @@ impl<'a> Symbols<'a> {
         let mut names = self.strings.names();
         self.walk(1, self.count()?, &mut |index, symbol| {
             if symbol.st_shndx == SHN_UNDEF as usize && symbol.st_name != 0 {
+                let version = self.raw_version(index)?.map(|version| version & 0x7fff);
                 found.push(UndefinedSymbol {
+                    index,
                     name: names.get(symbol.st_name as u64)?,
                     weak: symbol.st_bind() == STB_WEAK,
-                    version: self.version_of(index)?,
+                    is_local: symbol.st_bind() == STB_LOCAL
+                        || matches!(symbol.st_visibility(), STV_HIDDEN | STV_INTERNAL),
+                    // 0 is local, 1 is global without a version.
+                    version: version.filter(|version| *version > 1),
                 });
             }
             Ok(true)
@@ -119,20 +133,7 @@ impl<'a> Symbols<'a> {
     /// # Errors
     /// [`Error::Malformed`] when the tables lead out of the file.
     pub fn is_defined(&self, name: &[u8]) -> Result<bool> {
-        match self.hash {
-            Hash::Gnu { offset, buckets, first, bloom, shift } => {
-                self.gnu_lookup(name, offset, [buckets, first, bloom, shift])
-            }
-            Hash::SysV { offset, buckets, symbols } => self.sysv_lookup(name, offset, buckets, symbols),
-            Hash::None => {
-                let (mut found, end) = (false, self.count_by_sections());
-                self.walk(1, end, &mut |_, symbol| {
-                    found = symbol.st_shndx != SHN_UNDEF as usize && self.named(symbol, name)?;
-                    Ok(!found)
-                })?;
-                Ok(found)
-            }
-        }
+        Ok(!self.definitions(name, &mut Steps::default())?.is_empty())
     }
 
     /// The defined symbols whose names begin with one of `prefixes`, sorted. The string table is searched, not the symbols.
@@ -212,14 +213,12 @@ impl<'a> Symbols<'a> {
         Ok(self.strings.get(symbol.st_name as u64)?.as_bytes() == name)
     }
 
-    fn version_of(&self, index: u64) -> Result<Option<u16>> {
+    /// The symbol's entry of `.gnu.version`, with the hidden bit.
+    fn raw_version(&self, index: u64) -> Result<Option<u16>> {
         let Some(versions) = self.versions else { return Ok(None) };
         let mut bytes = [0; 2];
-        self.source.read_at(versions.saturating_add(index * 2), &mut bytes)?;
-        let version =
-            if self.details.tables.is_big { u16::from_be_bytes(bytes) } else { u16::from_le_bytes(bytes) } & 0x7fff;
-        // 0 is local, 1 is global without a version.
-        Ok((version > 1).then_some(version))
+        self.source.read_at(versions.saturating_add(index.saturating_mul(2)), &mut bytes)?;
+        Ok(Some(if self.details.tables.is_big { u16::from_be_bytes(bytes) } else { u16::from_le_bytes(bytes) }))
     }
 
     /// The number of symbols where no hash table tells: by the section header, else up to the string table.
