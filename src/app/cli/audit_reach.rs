@@ -60,7 +60,7 @@ fn remedy(demand: &ReachDemand, tag: &str) -> String {
         ("architecture", _) => "the tag is for another machine".into(),
         (_, Some(older)) => format!("{older} would do: link against an older library, and it is taken"),
         (_, None) if demand.symbol.is_some() && demand.note.is_none() => {
-            format!("no version of it is old enough: the function does not exist on machines of {tag}")
+            format!("no version of it is old enough: the function does not exist under this name on machines of {tag}")
         }
         (_, None) => "build it against an older library".into(),
     }
@@ -104,7 +104,10 @@ mod tests {
     fn a_remedy_tells_relinking_from_absence() {
         assert_eq!(what(&demand(None)), "stat@GLIBC_2.33 of libc.so.6");
         assert!(remedy(&demand(Some("GLIBC_2.2.5")), "manylinux_2_28").starts_with("GLIBC_2.2.5 would do"));
-        assert!(remedy(&demand(None), "manylinux_2_28").contains("does not exist on machines of manylinux_2_28"));
+        assert!(
+            remedy(&demand(None), "manylinux_2_28")
+                .contains("does not exist under this name on machines of manylinux_2_28")
+        );
         assert_eq!(users(&demand(None), false).unwrap(), "used by f0, f1, f2 and 9 more");
         assert!(users(&demand(None), true).unwrap().ends_with("f8 and 3 more"));
     }

@@ -297,6 +297,33 @@ mod tests {
     }
 
     #[test]
+    fn external_libraries_are_judged_by_black_list_and_machine() {
+        let artifact = demands(&["libgreet.so.1", "libc.so.6"], &[LIBC]);
+        let mut greet = demands(&["libz.so.1", "libc.so.6"], &[LIBC]);
+        greet.file = PathBuf::from("/lib/libgreet.so.1");
+        greet.undefined.insert("gzflags".into(), None);
+        let mut evaluation = judge(&artifact, None);
+        evaluation.tighten(&[("libgreet.so.1".to_string(), greet.clone())]);
+        let report = evaluation.report();
+        assert_eq!(report.tag, "linux");
+        let row = report.reasons.iter().find(|row| row.rule.as_deref() == Some("blacklist")).unwrap();
+        assert_eq!(row.file.as_deref(), Some(std::path::Path::new("/lib/libgreet.so.1")));
+        assert_eq!((row.library.as_deref(), row.symbol.as_deref()), (Some("libz.so.1"), Some("gzflags")));
+        greet.undefined.clear();
+        greet.architecture = "aarch64".into();
+        let mut evaluation = judge(&artifact, None);
+        evaluation.tighten(&[("libgreet.so.1".to_string(), greet)]);
+        assert_eq!(rules(&evaluation.report(), "manylinux_2_17"), ["library", "architecture"]);
+    }
+
+    #[test]
+    fn musl_takes_libc_so_for_itself() {
+        let artifact = demands(&["libc.so"], &[]);
+        let report = Evaluation::new(&artifact, Family::Musllinux, Role::Library, None).report();
+        assert_eq!(report.tag, "musllinux_1_2");
+    }
+
+    #[test]
     fn libpython_is_for_programs() {
         let artifact = demands(&["libpython3.11.so.1.0", "libgreet.so.1", "libc.so.6"], &[LIBC]);
         let library = judge(&artifact, None);

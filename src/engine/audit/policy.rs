@@ -67,6 +67,10 @@ pub fn policies(family: Family, architecture: &str) -> Vec<Policy> {
     let mut made = Vec::new();
     for row in rows(family) {
         allowed.extend(row.libraries_added.iter().map(|name| library_name(family, architecture, name)));
+        if family == Family::Musllinux {
+            // musl's loader takes any name that begins with `libc.` for itself (ldso/dynlink.c, the reserved names).
+            allowed.insert("libc.so".to_string());
+        }
         let added = row.versions_added.get(architecture);
         for (namespace, new) in added.into_iter().flatten() {
             versions.entry(namespace.clone()).or_default().extend(new.iter().cloned());

@@ -125,3 +125,52 @@ impl<'a> Member<'a> {
         rows.peek().is_some() && rows.all(passes)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn row(tag: &str, rule: Option<&str>, library: Option<&str>) -> Value {
+        json!({"tag": tag, "ok": rule.is_none(), "rule": rule, "library": library, "symbol": null, "version": null, "file": null})
+    }
+
+    fn policy(symbol_tag: &str, reasons: Vec<Value>) -> PolicyReport {
+        let document =
+            json!({"tag": symbol_tag, "symbol_tag": symbol_tag, "requested": null, "reasons": reasons, "reach": null});
+        serde_json::from_value(document).unwrap()
+    }
+
+    fn member<'a>(policy: &'a PolicyReport, inside: &'a BTreeSet<&'a str>, needs_libc: bool) -> Member<'a> {
+        let family = if policy.symbol_tag.starts_with("musl") { Family::Musllinux } else { Family::Manylinux };
+        Member { policy, inside, architecture: "x86_64", family, needs_libc }
+    }
+
+    #[test]
+    fn a_library_of_the_set_is_inside() {
+        let policy = policy("manylinux_2_17", vec![row("manylinux_2_17", Some("library"), Some("liba-1.so"))]);
+        let (with, without) = (BTreeSet::from(["liba-1.so"]), BTreeSet::new());
+        assert!(member(&policy, &with, true).bears("manylinux_2_17"));
+        assert!(!member(&policy, &without, true).bears("manylinux_2_17"));
+        assert!(!member(&policy, &with, true).bears("manylinux_2_28"), "no row says so");
+    }
+
+    #[test]
+    fn symbols_of_an_older_tag_do_for_a_newer_one() {
+        let (policy, inside) = (policy("manylinux_2_17", vec![row("manylinux_2_17", None, None)]), BTreeSet::new());
+        let member = member(&policy, &inside, true);
+        assert!(member.bears_symbols("manylinux_2_17") && member.bears_symbols("manylinux_2_28"));
+        assert!(!member.bears_symbols("manylinux_2_5") && !member.bears_symbols("musllinux_1_2"));
+    }
+
+    #[test]
+    fn what_needs_no_libc_fits_either_family() {
+        let glibc = policy("manylinux_2_5", vec![row("manylinux_2_5", None, None)]);
+        let musl = policy("musllinux_1_2", vec![row("musllinux_1_2", None, None)]);
+        let inside = BTreeSet::new();
+        let judged = [member(&glibc, &inside, false), member(&musl, &inside, true)];
+        assert_eq!(candidates(&judged), ["musllinux_1_2"]);
+        assert!(judged.iter().all(|member| member.bears("musllinux_1_2") && member.bears_symbols("musllinux_1_2")));
+        assert!(!member(&glibc, &inside, true).bears("musllinux_1_2"));
+    }
+}
