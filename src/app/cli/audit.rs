@@ -54,8 +54,13 @@ fn print(document: &AuditDocument, verbose: bool, output: &mut Output) -> Result
     let summary = &document.summary;
     let unreadable = document.artifacts.iter().filter(|artifact| artifact.error.is_some()).count();
     let unreadable = if unreadable > 0 { format!(", {unreadable} unreadable") } else { String::new() };
+    let tag = match (&summary.tag, &summary.symbol_tag) {
+        (Some(tag), Some(symbols)) if tag == symbols => format!("; {tag} as it stands"),
+        (Some(tag), Some(symbols)) => format!("; {tag} as it stands ({symbols} by symbols)"),
+        _ => String::new(),
+    };
     output.line(format_args!(
-        "{}{unreadable}, {} to be patched; {}, {}, {}",
+        "{}{unreadable}, {} to be patched; {}, {}, {}{tag}",
         counted(summary.artifacts, "artifact", "artifacts"),
         summary.will_patch,
         counted(summary.findings.error, "error", "errors"),
@@ -85,6 +90,9 @@ fn print_artifact(artifact: &ArtifactReport, verbose: bool, output: &mut Output)
         let symbols = &policy.symbol_tag;
         let own = if *symbols == policy.tag { String::new() } else { format!("  ({symbols} by its own symbols)") };
         row("tag", format_args!("{}{own}", policy.tag), output)?;
+    }
+    if let Some(reach) = artifact.policy.as_ref().and_then(|policy| policy.reach.as_ref()) {
+        audit_reach::print(reach, verbose, output)?;
     }
     print_predictions(artifact, output)?;
     print_libraries(artifact, output)?;

@@ -1,14 +1,16 @@
 //! The questions that take their time, answered only where they are asked, into a report that stands already.
 
-use super::{Audit, AuditOptions, Tag, demands_of, evaluate_elf, owned, reach};
+use super::exclude::Pattern;
+use super::reach::{self, Subject};
+use super::{Audit, AuditOptions, Lenses, Tag, demands_of, demands_of_artifact, external, family_of, owned};
 use crate::engine::code;
-use crate::engine::deps::{Loader, LoaderInputs, Node, Placed};
+use crate::engine::deps::{Loader, LoaderInputs, Node, Placed, crate_tree_below};
 use crate::engine::file::Windows;
 use crate::engine::project::Artifact;
 use crate::engine::report::audit::ArtifactReport;
 use crate::engine::symbols::bind;
 use crate::engine::{Context, Result};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// What is looked into only where it is asked for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -118,15 +120,29 @@ fn reach_of(
     tag: &Tag,
     context: &Context,
 ) -> Result<()> {
-    let Some(binary) = &found.binary else { return Ok(()) };
-    let libc = options.inputs_for(artifact).libc_of(binary);
-    let Some(mut evaluation) = evaluate_elf(artifact, binary, &Windows::open(clean)?, libc, Some(tag))? else {
+    let (Some(binary), Some(graph)) = (&found.binary, &found.graph) else { return Ok(()) };
+    let source = Windows::open(clean)?;
+    let (Some((demands, role)), Some(slice)) = (demands_of_artifact(artifact, binary, &source)?, binary.slices.first())
+    else {
         return Ok(());
     };
-    evaluation.tighten(&demands_of(found.externals.as_deref().unwrap_or_default()));
-    let report = reach::reach(found, clean, &evaluation, tag, context)?;
+    let inputs = options.inputs_for(artifact);
+    let family = family_of(inputs.libc_of(binary));
+    // What would be bundled depends on the tag: a newer one allows more libraries.
+    let bundled = match reach::policy(tag, family, &demands.architecture) {
+        Some(policy) if options.lenses == Lenses::Both => {
+            let placed = Placed { read_from: clean, loaded_as: &artifact.loaded_as };
+            let paths: Vec<PathBuf> = inputs.linked_paths.iter().chain(&options.ld_paths).cloned().collect();
+            let tree = crate_tree_below(&placed, &paths, inputs.sysroot.as_deref())?;
+            let exclude: Vec<Pattern> = options.exclude.iter().map(|text| Pattern::new(text)).collect();
+            demands_of(&external::of_elf(&tree, &policy, &exclude))
+        }
+        _ => Vec::new(),
+    };
+    let subject = Subject { demands: &demands, family, role, slice, source: &source, graph };
+    let answer = reach::reach(tag, &subject, &bundled, context)?;
     if let Some(policy) = &mut found.report.policy {
-        policy.reach = Some(report);
+        policy.reach = Some(answer);
     }
     Ok(())
 }

@@ -1,185 +1,258 @@
-//! What it would take to bear a platform tag: every symbol, version and library that stands between, in which file, and what
-//! could take its place.
+//! What it would take to bear a tag: each demand of the artifact, and of the libraries that would be bundled with it, that
+//! would have to go, with what could stand in its place and who makes it.
 //!
-//! What a repair would bundle does not count: bundling is how the tag is reached. Which functions use a symbol is read from
-//! the code, so this is worked out on demand.
+//! Which demands those are, the policy's verdict says; here they are looked at closely. Bundling is no obstacle: the repair
+//! does it.
 
-use super::demands::is_dynamic_linker;
-use super::evaluate::Evaluation;
-use super::policy::{Policy, policies};
-use super::{Audit, Tag};
-use crate::engine::binary::elf::Symbols;
-use crate::engine::binary::{self, Name, Slice};
-use crate::engine::code::{SymbolUsers, users_of_symbols};
+use super::demands::{Demands, VersionDemand};
+use super::policy::{Family, Policy, policies};
+use super::tag::Tag;
+use super::verdict::{Role, Verdict, reason};
+use crate::engine::binary::Slice;
+use crate::engine::binary::elf::{Steps, Symbols, VersionTable};
+use crate::engine::code::users_of_symbols;
 use crate::engine::deps::Graph;
 use crate::engine::file::{ReadAt, Windows};
 use crate::engine::report::audit::PolicyReason;
 use crate::engine::report::reach::{ReachDemand, ReachReport};
-use crate::engine::{Context, Result};
+use crate::engine::{Context, Error, Result, binary};
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
 
-/// What stands between `found`, the audit of an artifact whose clean bytes are at `clean`, and `tag`. `evaluation` is the
-/// artifact's, with that tag asked for and its external libraries counted.
-///
-/// # Errors
-/// When a file can't be read any more; [`crate::engine::Error::Cancelled`].
-pub fn reach(
-    found: &Audit,
-    clean: &Path,
-    evaluation: &Evaluation,
-    tag: &Tag,
-    context: &Context,
-) -> Result<ReachReport> {
-    let report = evaluation.report();
-    let named = |row: &PolicyReason| row.tag == tag.name() || row.tag.strip_prefix(tag.name()).is_some_and(is_suffix);
-    let rows = report.reasons.iter().filter(|row| named(row) && !row.ok && row.rule.as_deref() != Some("library"));
-    let rows: Vec<&PolicyReason> = rows.collect();
-    let architecture = found.report.slices.first().map_or("", |slice| slice.arch.as_str());
-    let policy = match tag {
+/// The artifact as its policies see it.
+pub struct Subject<'a> {
+    /// What it demands.
+    pub demands: &'a Demands,
+    /// Its C library.
+    pub family: Family,
+    /// What it may link.
+    pub role: Role,
+    /// The slice that is looked at.
+    pub slice: &'a Slice,
+    /// Its bytes.
+    pub source: &'a dyn ReadAt,
+    /// What the loader finds for it on this machine.
+    pub graph: &'a Graph,
+}
+
+/// The policy by which `tag` is judged for a file of `family`; `None` when it asks for nothing. `pypi` takes any tag, hence
+/// the newest policy.
+#[must_use]
+pub fn policy(tag: &Tag, family: Family, architecture: &str) -> Option<Policy> {
+    match tag {
+        Tag::Linux => None,
+        Tag::Pypi => policies(family, architecture).pop(),
         Tag::Policy { family, name, .. } => {
             policies(*family, architecture).into_iter().find(|policy| policy.name == *name)
         }
-        Tag::Linux | Tag::Pypi => None,
+    }
+}
+
+/// What stands between `subject`, with `bundled` beside it, and `tag`.
+///
+/// # Errors
+/// [`Error::Malformed`] when the artifact's code can't be read, [`Error::Io`], [`Error::Cancelled`].
+pub fn reach(
+    tag: &Tag,
+    subject: &Subject<'_>,
+    bundled: &[(String, Demands)],
+    context: &Context,
+) -> Result<ReachReport> {
+    let demands = match policy(tag, subject.family, &subject.demands.architecture) {
+        Some(policy) => obstacles(tag, policy, subject, bundled, context)?,
+        None => Vec::new(),
     };
-    let files = files(found, clean, &rows, context)?;
-    let mut older = OlderVersions { graph: found.graph.as_ref(), policy: policy.as_ref(), known: BTreeMap::new() };
-    let mut demands = Vec::new();
+    Ok(ReachReport { tag: tag.name().to_string(), reached: demands.is_empty(), demands })
+}
+
+fn obstacles(
+    tag: &Tag,
+    policy: Policy,
+    subject: &Subject<'_>,
+    bundled: &[(String, Demands)],
+    context: &Context,
+) -> Result<Vec<ReachDemand>> {
+    let mut verdict = Verdict::new(policy, subject.demands, subject.role);
+    bundled.iter().for_each(|(name, demands)| verdict.count_external(name, demands));
+    let mut rows: Vec<PolicyReason> =
+        [verdict.barriers, verdict.libpython, verdict.externals].into_iter().flatten().collect();
+    if let Tag::Policy { architecture: Some(architecture), .. } = tag
+        && *architecture != subject.demands.architecture
+    {
+        rows.push(reason(tag.name(), Some("architecture"), Some(subject.demands)));
+    }
+    let all: Vec<&Demands> =
+        std::iter::once(subject.demands).chain(bundled.iter().map(|(_, demands)| demands)).collect();
+    let mut alternatives = Alternatives { graph: subject.graph, policy: &verdict.policy, known: BTreeMap::new() };
+    let mut found = Vec::new();
     for row in rows {
-        context.advance(0)?;
-        let file = row.file.clone().unwrap_or_else(|| found.report.path.clone());
-        let of_file = files.get(&file);
-        let weak = row.symbol.as_ref().zip(of_file).is_some_and(|(symbol, of_file)| of_file.weak.contains(symbol));
-        let users = row.symbol.as_ref().and_then(|symbol| of_file?.users.as_ref()?.get(&versioned(symbol, row)));
-        demands.push(ReachDemand {
-            rule: row.rule.clone().unwrap_or_default(),
-            library: row.library.clone(),
-            symbol: row.symbol.clone(),
-            version: row.version.clone(),
-            weak,
-            older_version: older.of(row)?,
-            functions: users.map(|users| users.functions.clone()),
-            functions_total: users.map(|users| users.total),
+        context.advance(1)?;
+        let Some(file) = row.file.clone() else { continue };
+        let demands = all.iter().find(|demands| demands.file == file);
+        let versioned = demands.and_then(|demands| versioned(demands, &row));
+        // A row on a bundled library names that; what is demanded, and of whom, stands in the demand.
+        let library = versioned.map(|demand| demand.library.clone()).or(row.library);
+        let offer = match (&library, &row.symbol, &row.version) {
+            (Some(library), Some(symbol), Some(_)) => alternatives.of(library, symbol),
+            _ => Offer::NotSought,
+        };
+        let weakness =
+            demands.zip(versioned).and_then(|(demands, demand)| note(demands, demand, row.symbol.as_deref()));
+        let unknown = match (&offer, &library) {
+            (Offer::Unknown, Some(library)) => Some(format!(
+                "{library} can't be read on this machine, so that older versions of the symbol are not known"
+            )),
+            _ => None,
+        };
+        found.push(ReachDemand {
+            rule: row.rule.unwrap_or_default(),
             file,
+            library,
+            symbol: row.symbol,
+            version: row.version,
+            older_version: if let Offer::Version(version) = offer { Some(version) } else { None },
+            note: weakness.or(unknown),
+            functions: None,
+            functions_total: None,
         });
     }
-    let key = |demand: &ReachDemand| {
-        (demand.file.clone(), demand.library.clone(), demand.version.clone(), demand.symbol.clone())
+    add_functions(&mut found, subject, context)?;
+    Ok(found)
+}
+
+/// The demand of a version that `row` is about.
+fn versioned<'a>(demands: &'a Demands, row: &PolicyReason) -> Option<&'a VersionDemand> {
+    let same = |demand: &&VersionDemand| {
+        Some(&demand.version) == row.version.as_ref()
+            && match &row.symbol {
+                Some(symbol) => demand.symbols.contains(symbol),
+                None => demand.symbols.is_empty(),
+            }
     };
-    demands.sort_by_key(key);
-    Ok(ReachReport { tag: tag.name().to_owned(), reached: demands.is_empty(), demands })
+    let own = |demand: &&VersionDemand| Some(&demand.library) == row.library.as_ref();
+    demands.versions.iter().filter(same).find(own).or_else(|| demands.versions.iter().find(same))
 }
 
-/// Whether `rest` is what follows a tag where it names an architecture.
-fn is_suffix(rest: &str) -> bool {
-    rest.starts_with('_') && !rest.trim_start_matches('_').starts_with(|first: char| first.is_ascii_digit())
-}
-
-fn versioned(symbol: &str, row: &PolicyReason) -> String {
-    row.version.as_ref().map_or_else(|| symbol.to_owned(), |version| format!("{symbol}@{version}"))
-}
-
-/// What a file says of its symbols.
-struct OfFile {
-    /// Which functions use those that are asked about; `None` of a machine whose code is not read.
-    users: Option<BTreeMap<String, SymbolUsers>>,
-    /// The weak ones.
-    weak: BTreeSet<String>,
-}
-
-/// What every file concerned says of the symbols in `rows`.
-fn files(found: &Audit, clean: &Path, rows: &[&PolicyReason], context: &Context) -> Result<BTreeMap<PathBuf, OfFile>> {
-    let mut wanted: BTreeMap<PathBuf, BTreeSet<String>> = BTreeMap::new();
-    for row in rows {
-        if let (Some(file), Some(symbol)) = (&row.file, &row.symbol) {
-            wanted.entry(file.clone()).or_default().insert(versioned(symbol, row));
+/// What is to be known of a demand that looks as if it could be done without.
+fn note(demands: &Demands, demand: &VersionDemand, symbol: Option<&str>) -> Option<String> {
+    let text = match symbol {
+        _ if demand.weak => "the version itself is asked for weakly (VER_FLG_WEAK): the loader does without it",
+        None => "no symbol is bound to the version, and the loader asks for it all the same: a new link drops it",
+        Some(symbol) if !demands.undefined.contains_key(symbol) => {
+            "the symbol is weak, but its version is not: the loader refuses the file where the library lacks the version"
         }
+        Some(_) => return None,
+    };
+    Some(text.to_string())
+}
+
+/// What a library on this machine offers in place of a version that is too new.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Offer {
+    /// The row is on no symbol's version.
+    NotSought,
+    /// The library is not here, or can't be read.
+    Unknown,
+    /// It has no version of the symbol that the tag allows.
+    Nothing,
+    /// The newest that the tag allows.
+    Version(String),
+}
+
+/// The versions of symbols that the libraries on this machine define.
+struct Alternatives<'a> {
+    graph: &'a Graph,
+    policy: &'a Policy,
+    known: BTreeMap<(String, String), Offer>,
+}
+
+impl Alternatives<'_> {
+    fn of(&mut self, library: &str, symbol: &str) -> Offer {
+        let key = (library.to_string(), symbol.to_string());
+        if let Some(known) = self.known.get(&key) {
+            return known.clone();
+        }
+        let offer = match self.versions(library, symbol) {
+            Some(versions) => newest_allowed(self.policy, &versions).map_or(Offer::Nothing, Offer::Version),
+            None => Offer::Unknown,
+        };
+        self.known.insert(key, offer.clone());
+        offer
     }
-    let mut files = BTreeMap::new();
-    for (file, symbols) in wanted {
-        let source = Windows::open(if file == found.report.path { clean } else { &file })?;
-        let binary = binary::read(&source)?;
+
+    /// The versions under which `library` defines `symbol`; `None` where it can't be read.
+    fn versions(&self, library: &str, symbol: &str) -> Option<BTreeSet<String>> {
+        let node = self.graph.nodes.iter().find(|node| node.name.to_text() == library && node.loaded().is_some())?;
+        let details = node.loaded()?.elf.as_ref()?;
+        let source = Windows::open(node.realpath.as_deref().or(node.path.as_deref())?).ok()?;
+        let table = VersionTable::read(&source, &details.tables).ok()?;
+        let symbols = Symbols::open(&source, details).ok()?;
+        let definitions = symbols.definitions(symbol.as_bytes(), &mut Steps::default()).ok()?;
+        let versions = definitions.iter().filter_map(|definition| table.get(definition.version?));
+        Some(versions.map(|version| version.name.to_text().into_owned()).collect())
+    }
+}
+
+/// The newest of `versions` that `policy` allows.
+fn newest_allowed(policy: &Policy, versions: &BTreeSet<String>) -> Option<String> {
+    let allowed = policy.versions.as_ref()?;
+    let holds = |version: &&String| {
+        version
+            .split_once('_')
+            .is_some_and(|(space, number)| allowed.get(space).is_some_and(|all| all.contains(number)))
+    };
+    versions.iter().filter(holds).max_by_key(|version| numbers(version)).cloned()
+}
+
+/// The numbers in a version, by which versions of one namespace are ordered.
+fn numbers(version: &str) -> Vec<u64> {
+    version.split(|letter: char| !letter.is_ascii_digit()).filter_map(|digits| digits.parse().ok()).collect()
+}
+
+/// Adds the functions that use each symbol, file by file: a file's code is read once.
+fn add_functions(found: &mut [ReachDemand], subject: &Subject<'_>, context: &Context) -> Result<()> {
+    let files: BTreeSet<_> =
+        found.iter().filter(|demand| demand.symbol.is_some()).map(|demand| demand.file.clone()).collect();
+    for file in files {
+        let symbols: BTreeSet<String> =
+            found.iter().filter(|demand| demand.file == file).filter_map(symbol_and_version).collect();
         let symbols: Vec<&str> = symbols.iter().map(String::as_str).collect();
-        let Some(slice) = binary.slices.first() else { continue };
-        let users = users_of_symbols(slice, &source, &symbols, context)?;
-        let undefined = match &slice.elf {
-            Some(details) => Symbols::open(&source, details)?.undefined()?,
-            None => Vec::new(),
-        };
-        let weak = undefined.into_iter().filter(|symbol| symbol.weak);
-        files.insert(file, OfFile { users, weak: weak.map(|symbol| symbol.name.to_text().into_owned()).collect() });
-    }
-    Ok(files)
-}
-
-/// The older versions of symbols, in the libraries that the loader finds here.
-struct OlderVersions<'a> {
-    graph: Option<&'a Graph>,
-    policy: Option<&'a Policy>,
-    known: BTreeMap<PathBuf, Option<Vec<(u16, Name)>>>,
-}
-
-impl OlderVersions<'_> {
-    /// The newest version of the row's symbol that the policy allows and the library here still has.
-    fn of(&mut self, row: &PolicyReason) -> Result<Option<String>> {
-        let (Some(graph), Some(policy), Some(symbol), Some(version)) =
-            (self.graph, self.policy, &row.symbol, &row.version)
-        else {
-            return Ok(None);
-        };
-        let Some((namespace, _)) = version.split_once('_') else { return Ok(None) };
-        let Some(allowed) = policy.versions.as_ref().and_then(|versions| versions.get(namespace)) else {
-            return Ok(None);
-        };
-        let mut best: Option<String> = None;
-        for node in &graph.nodes {
-            let name = node.name.to_text();
-            let (Some(path), Some(slice)) = (&node.path, node.loaded()) else { continue };
-            if !policy.allowed.contains(name.as_ref()) && !is_dynamic_linker(&name) {
-                continue;
+        let users = if file == subject.demands.file {
+            users_of_symbols(subject.slice, subject.source, &symbols, context)?
+        } else {
+            match users_in_library(&file, &symbols, context) {
+                Err(Error::Cancelled) => return Err(Error::Cancelled),
+                // Its demands were read; that its code can't be takes nothing from them.
+                users => users.ok().flatten(),
             }
-            for offered in self.offered(path, slice, symbol.as_bytes())? {
-                let fits = offered
-                    .split_once('_')
-                    .is_some_and(|(space, number)| space == namespace && allowed.contains(number));
-                if fits && best.as_ref().is_none_or(|best| order(&offered) > order(best)) {
-                    best = Some(offered);
-                }
+        };
+        let Some(users) = users else { continue };
+        for demand in found.iter_mut().filter(|demand| demand.file == file) {
+            if let Some(users) = symbol_and_version(demand).and_then(|symbol| users.get(&symbol)) {
+                demand.functions = Some(users.functions.clone());
+                demand.functions_total = Some(users.total);
             }
         }
-        Ok(best)
     }
+    Ok(())
+}
 
-    /// The versions under which the library at `path` defines `symbol`.
-    fn offered(&mut self, path: &Path, slice: &Slice, symbol: &[u8]) -> Result<Vec<String>> {
-        let Some(details) = &slice.elf else { return Ok(Vec::new()) };
-        let Ok(source) = Windows::open(path) else { return Ok(Vec::new()) };
-        let source: &dyn ReadAt = &source;
-        let symbols = Symbols::open(source, details)?;
-        let versions = match self.known.get(path) {
-            Some(known) => known.clone(),
-            None => {
-                let read = symbols.offered_versions().ok();
-                self.known.insert(path.to_path_buf(), read.clone());
-                read
-            }
-        };
-        let definitions = symbols.definitions(symbol)?;
-        let name = |entry: u16| {
-            let versions = versions.iter().flatten();
-            versions
-                .into_iter()
-                .find(|(index, _)| *index == entry & 0x7fff)
-                .map(|(_, name)| name.to_text().into_owned())
-        };
-        Ok(definitions.into_iter().filter(|one| one.bindable).filter_map(|one| name(one.version?)).collect())
+fn users_in_library(
+    file: &std::path::Path,
+    symbols: &[&str],
+    context: &Context,
+) -> Result<Option<BTreeMap<String, crate::engine::code::SymbolUsers>>> {
+    let source = Windows::open(file)?;
+    let binary = binary::read(&source)?;
+    match binary.slices.first() {
+        Some(slice) => users_of_symbols(slice, &source, symbols, context),
+        None => Ok(None),
     }
 }
 
-/// A version's numbers, in the order in which versions follow each other: 2.9 before 2.17.
-fn order(version: &str) -> Vec<u64> {
-    let number = version.rsplit_once('_').map_or(version, |(_, number)| number);
-    number.split('.').map(|part| part.parse().unwrap_or(0)).collect()
+/// `pthread_create@GLIBC_2.34`, or the name alone.
+fn symbol_and_version(demand: &ReachDemand) -> Option<String> {
+    let symbol = demand.symbol.as_ref()?;
+    Some(demand.version.as_ref().map_or_else(|| symbol.clone(), |version| format!("{symbol}@{version}")))
 }
 
 #[cfg(test)]
@@ -187,15 +260,39 @@ mod tests {
     use super::*;
 
     #[test]
-    fn versions_are_ordered_by_their_numbers() {
-        let mut versions = vec!["GLIBC_2.17", "GLIBC_2.2.5", "GLIBC_2.9", "GLIBC_2.34"];
-        versions.sort_by_key(|version| order(version));
-        assert_eq!(versions, ["GLIBC_2.2.5", "GLIBC_2.9", "GLIBC_2.17", "GLIBC_2.34"]);
+    fn the_newest_version_is_chosen_by_its_numbers() {
+        let policy = policies(Family::Manylinux, "x86_64").into_iter().find(|policy| policy.name == "manylinux_2_28");
+        let versions = |names: &[&str]| names.iter().map(|name| (*name).to_string()).collect::<BTreeSet<_>>();
+        let newest = |names: &[&str]| newest_allowed(policy.as_ref().unwrap(), &versions(names));
+        assert_eq!(newest(&["GLIBC_2.2.5", "GLIBC_2.14", "GLIBC_2.34"]).as_deref(), Some("GLIBC_2.14"));
+        assert_eq!(newest(&["GLIBC_2.9", "GLIBC_2.10"]).as_deref(), Some("GLIBC_2.10"));
+        assert_eq!(newest(&["GLIBC_2.34", "GLIBC_PRIVATE"]), None);
     }
 
     #[test]
-    fn a_tag_with_an_architecture_is_the_same_tag() {
-        assert!(is_suffix("_x86_64") && is_suffix("_aarch64"));
-        assert!(!is_suffix("4") && !is_suffix("_17") && !is_suffix(""));
+    fn a_tag_is_judged_by_its_policy() {
+        let named =
+            |text: &str| policy(&Tag::parse(text).unwrap(), Family::Manylinux, "x86_64").map(|policy| policy.name);
+        assert_eq!(named("2014").as_deref(), Some("manylinux_2_17"));
+        assert_eq!(named("musllinux_1_1").as_deref(), Some("musllinux_1_1"));
+        assert_eq!(named("pypi").as_deref(), Some("manylinux_2_41"));
+        assert_eq!(named("linux"), None);
+    }
+
+    #[test]
+    fn weakness_is_said_in_words() {
+        let mut demand = VersionDemand {
+            library: "libc.so.6".into(),
+            version: "GLIBC_2.34".into(),
+            symbols: ["maybe".to_string()].into(),
+            weak: false,
+        };
+        let mut demands = Demands::default();
+        assert!(note(&demands, &demand, Some("maybe")).unwrap().contains("weak, but its version is not"));
+        demands.undefined.insert("maybe".into(), None);
+        assert_eq!(note(&demands, &demand, Some("maybe")), None);
+        assert!(note(&demands, &demand, None).unwrap().starts_with("no symbol"));
+        demand.weak = true;
+        assert!(note(&demands, &demand, Some("maybe")).unwrap().contains("VER_FLG_WEAK"));
     }
 }

@@ -37,6 +37,12 @@ pub struct Host {
 pub struct Summary {
     /// How many artifacts.
     pub artifacts: usize,
+    /// The tag that all artifacts together can bear as they stand, in one wheel, before anything is bundled; `linux` when there
+    /// is none. Libraries that are among the artifacts count as brought along. Null where no policy applies to any of them,
+    /// or one could not be read.
+    pub tag: Option<String>,
+    /// The same by symbol versions alone.
+    pub symbol_tag: Option<String>,
     /// How many of them the patch step will edit.
     pub will_patch: usize,
     /// How many findings of each severity.
@@ -186,8 +192,7 @@ pub struct PolicyReason {
     pub tag: String,
     /// Whether the tag holds; with `true` the other keys are null.
     pub ok: bool,
-    /// `symbol_version`, `blacklist`, `library`, `libpython`, `architecture`, `external_symbol_version`,
-    /// `external_blacklist`.
+    /// `symbol_version`, `blacklist`, `library`, `libpython`, `architecture`, `external_symbol_version`.
     pub rule: Option<String>,
     /// The library concerned.
     pub library: Option<String>,

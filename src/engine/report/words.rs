@@ -56,7 +56,6 @@ pub fn policy_rule(rule: &str) -> &str {
         "library" => "the library is not on the tag's list",
         "libpython" => "libpython is linked",
         "architecture" => "the tag is not for this architecture",
-        "external_blacklist" => "an external library uses a symbol on the tag's black list",
         "external_symbol_version" => "an external library demands a symbol version newer than the tag allows",
         other => other,
     }

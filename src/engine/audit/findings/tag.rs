@@ -71,10 +71,7 @@ fn demand(row: &PolicyReason) -> String {
 
 /// WW006: as WW005, for symbols that an allowed library does not have on every machine of the tag.
 pub(super) fn black_listed_symbols(report: &ArtifactReport) -> Option<Finding> {
-    let policy = report.policy.as_ref()?;
-    let found = [rows(policy, "blacklist"), rows(policy, "external_blacklist")].into_iter().flatten();
-    let (severities, rows): (Vec<Severity>, Vec<_>) = found.unzip();
-    let (severity, rows) = (*severities.first()?, rows.concat());
+    let (severity, rows) = rows(report.policy.as_ref()?, "blacklist")?;
     let first = rows.first()?;
     let line = |row: &&PolicyReason| {
         let (library, symbol) = (row.library.as_deref().unwrap_or_default(), row.symbol.as_deref().unwrap_or_default());
