@@ -12,7 +12,7 @@ use wheelwright::engine::report::audit::{FoundBy, SearchRule};
 
 pub const LOADER: &str = "/lib64/ld-linux-x86-64.so.2";
 
-const LOADER_32: &str = "/lib/ld-linux.so.2";
+pub const LOADER_32: &str = "/lib/ld-linux.so.2";
 
 /// The loader for an ELF file of this machine's two classes.
 pub fn loader_of(path: &Path) -> &'static str {
@@ -127,12 +127,6 @@ impl Lab {
         command
     }
 
-    /// What the loader itself finds when the kernel starts `program`, or when it lists a library.
-    pub fn traced(&self, root: &Path) -> Found {
-        let output = self.traced_command(root).output().expect("the program starts");
-        parse_trace(&String::from_utf8_lossy(&output.stdout), &self.working_directory)
-    }
-
     /// The directories that the loader says it was built with.
     pub fn default_directories(&self) -> Vec<PathBuf> {
         let help = Command::new(LOADER).arg("--help").output().expect("the loader runs");
@@ -148,12 +142,15 @@ impl Lab {
         if graph.edges.iter().any(|edge| edge.gave_up.is_some()) {
             return Ok(graph);
         }
-        let (mut ours, truth) = (found(&graph), self.traced(root));
+        let output = self.traced_command(root).output()?;
+        let said = String::from_utf8_lossy(&output.stdout);
+        let (mut ours, truth) = (found(&graph), parse_trace(&said, &self.working_directory));
         // The loader warns of a preloaded library that is missing and leaves it out of its list.
         let asked =
             |name: &str| graph.edges.iter().any(|edge| edge.needed.to_text() == name && !is_preload(self, name));
         ours.retain(|name, path| path.is_some() || asked(name));
-        if truth.is_empty() {
+        // "statically linked" is also what it says of a library without dependencies.
+        if truth.is_empty() && !said.contains("statically linked") {
             return Err("the loader said nothing".into());
         }
         if ours != truth {

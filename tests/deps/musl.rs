@@ -46,7 +46,8 @@ fn listed(lab: &Lab, program: &Path) -> Result<Found, Failed> {
         if let Some((name, _)) =
             line.strip_prefix("Error loading shared library ").and_then(|rest| rest.split_once(": "))
         {
-            listed.insert(name.to_string(), None);
+            // It says so for each requester in vain, and another may find it.
+            listed.entry(name.to_string()).or_insert(None);
         }
     }
     Ok(listed)

@@ -7,6 +7,7 @@
 use crate::lab::{Lab, is_library_root};
 use libtest_mimic::Failed;
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use wheelwright::engine::binary::RunPathTag;
@@ -101,7 +102,7 @@ pub fn agrees(lab: &Lab, graph: &Graph, root: &Path) -> Result<(), Failed> {
     let counted = end.map_or(searched.len(), |at| at + 1);
     match (end.and_then(|at| searched[at].gave_up.as_ref()), &trace.failure) {
         (None, None) => {}
-        (Some(ours), Some(theirs)) if theirs.contains(ours.as_str()) => {}
+        (Some(ours), Some(theirs)) if same_message(ours, theirs) => {}
         (ours, theirs) => return Err(format!("the lens gives up with {ours:?}, the loader with {theirs:?}").into()),
     }
     for (edge, asked) in searched.iter().zip(&trace.asked) {
@@ -117,6 +118,19 @@ pub fn agrees(lab: &Lab, graph: &Graph, root: &Path) -> Result<(), Failed> {
         return Err(format!("the lens searches for {ours:?}, the loader for {:?}", trace.asked).into());
     }
     Ok(())
+}
+
+/// ld.so names the file by its path or, late in a load, by the name that was asked for; which file it was, the tried ones say.
+/// What our reader can't make sense of has our words: the loader's depend on how far it came.
+fn same_message(ours: &str, theirs: &str) -> bool {
+    match (ours.split_once(": "), theirs.split_once(": ")) {
+        (Some((file, words)), Some((their_file, their_words))) => {
+            let last = |file: &str| file.rsplit('/').next().map(str::to_string);
+            let damaged = words == "damaged beyond its header";
+            last(file) == last(their_file) && (damaged || their_words.starts_with(words))
+        }
+        _ => false,
+    }
 }
 
 struct Comparison<'a> {
@@ -145,7 +159,8 @@ impl Comparison<'_> {
             self.order(edge, asked, target)?;
         }
         match &edge.found_by {
-            None => expect(!asked.loaded, || "the loader finds it".to_string()),
+            // A program is mapped before it is refused.
+            None => expect(!asked.loaded || edge.gave_up.is_some(), || "the loader finds it".to_string()),
             Some(_) if asked.name.contains('/') || preloaded => Ok(()),
             Some(_) => self.hit(edge, asked),
         }
@@ -183,7 +198,8 @@ impl Comparison<'_> {
     /// The path by which a hit was tried: another than the node's, when the file was loaded under another name.
     fn found_path(&self, edge: &Edge, asked: &Asked, target: &Node) -> Option<PathBuf> {
         let last = self.plain(&asked.tried.last()?.0);
-        let same_file = std::fs::canonicalize(&last).ok() == target.realpath && target.realpath.is_some();
+        let file = |path: &Path| std::fs::metadata(path).ok().map(|file| (file.dev(), file.ino()));
+        let same_file = file(&last).is_some() && file(&last) == target.path.as_deref().and_then(file);
         let again = same_file && target.name != edge.needed;
         if again { Some(last) } else { target.path.as_deref().map(|path| self.plain(path)) }
     }
@@ -196,21 +212,33 @@ impl Comparison<'_> {
         let directory =
             path.parent().map(|parent| without_subdirectory(parent, by.hwcaps.as_deref())).unwrap_or_default();
         if !self.labelled(label, by.rule, by.owner.as_deref()) {
-            // The record of the directory is another list's: one of ours must have named it under that label.
-            let elsewhere = self.graph.edges.iter().flat_map(|edge| {
-                let refused =
-                    edge.candidates.iter().map(|tried| (&tried.path, tried.rule, &tried.owner, &tried.hwcaps));
-                let to = self.graph.nodes[edge.to].path.as_ref();
-                refused.chain(to.zip(edge.found_by.as_ref()).map(|(path, by)| (path, by.rule, &by.owner, &by.hwcaps)))
-            });
-            let named = elsewhere.into_iter().any(|(path, rule, owner, hwcaps)| {
-                let parent = path.parent().map(|parent| without_subdirectory(&self.plain(parent), hwcaps.as_deref()));
-                parent.as_ref() == Some(&directory) && self.labelled(label, rule, owner.as_deref())
-            });
-            let system = *label == Label::System && self.lab.default_directories().contains(&directory);
-            expect(named || system, || format!("{:?} of {:?}, the loader says {label:?}", by.rule, by.owner))?;
+            // The record of the directory is another list's, which must name the directory too.
+            let named = self.list_names(label, &directory);
+            expect(named, || format!("{:?} of {:?}, the loader says {label:?}", by.rule, by.owner))?;
         }
         self.entry(by.rule, by.entry.as_deref(), by.owner.as_deref(), &directory)
+    }
+
+    /// Whether the list that a label stands for names `directory`.
+    fn list_names(&self, label: &Label, directory: &Path) -> bool {
+        let in_object = |file: &str, tag: RunPathTag| {
+            self.graph.nodes.iter().filter(|node| self.is(node, file)).any(|node| {
+                let paths = node.loaded().map(|slice| slice.run_paths.as_slice()).unwrap_or_default();
+                let texts = paths.iter().filter(|path| path.tag == tag).map(|path| path.text.to_text());
+                texts.into_iter().any(|text| text.split(':').any(|element| self.means(element, node, directory)))
+            })
+        };
+        match label {
+            Label::Rpath(file) => in_object(file, RunPathTag::Rpath),
+            Label::Runpath(file) => in_object(file, RunPathTag::Runpath),
+            Label::System => self.lab.default_directories().iter().any(|default| default == directory),
+            Label::Variable => {
+                let text = self.lab.library_path.as_ref().map(|text| text.to_string_lossy().into_owned());
+                let text = text.unwrap_or_default();
+                text.split([':', ';']).any(|element| self.means(element, &self.graph.nodes[0], directory))
+            }
+            Label::Cache => false,
+        }
     }
 
     fn labelled(&self, label: &Label, rule: SearchRule, owner: Option<&str>) -> bool {
@@ -303,8 +331,9 @@ fn in_subdirectory(path: &Path) -> bool {
 /// The command that makes the loader list `root`: the program itself, or the loader for what is none.
 pub fn command(root: &Path) -> Command {
     if is_library_root(root) {
+        // Unlike `--list`, which then gives up, this also lists what is not found.
         let mut command = Command::new(crate::lab::loader_of(root));
-        command.arg("--list").arg(root);
+        command.arg(root).env("LD_TRACE_LOADED_OBJECTS", "1");
         command
     } else {
         let mut command = Command::new(root);

@@ -101,7 +101,13 @@ fn judge_header(head: &[u8], wanted: &Arch) -> Option<Verdict> {
         return Some(Verdict::PassedOver(Rejection::WrongClass));
     }
     if byte(5) != if wanted.endian == Endian::Little { 1 } else { 2 } {
-        return Some(Verdict::Ends(Rejection::WrongEndian, "ELF file data encoding is the other one"));
+        return Some(Verdict::Ends(
+            Rejection::WrongEndian,
+            match wanted.endian {
+                Endian::Little => "ELF file data encoding not little-endian",
+                Endian::Big => "ELF file data encoding not big-endian",
+            },
+        ));
     }
     // 0 is System V, 3 GNU; ld.so takes no others.
     if !matches!(byte(7), 0 | 3) {
