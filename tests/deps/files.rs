@@ -92,7 +92,7 @@ fn os_abi() -> Result<(), Failed> {
 fn unreadable() -> Result<(), Failed> {
     with(|lab, path| {
         std::fs::copy(lab.path("good/liba.so"), path).expect("copied");
-        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0)).expect("set");
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o0)).expect("set");
     })
 }
 

@@ -3,6 +3,8 @@
 //! A case that this machine can't show is listed as ignored with the reason. A reason that begins with "needs" names a tool
 //! and is a failure under `WHEELWRIGHT_CI=1`; what a processor, a user or an unset variable rules out stays ignored.
 
+#![allow(clippy::print_stdout, reason = "the figures of the sweeps are kept as evidence")]
+
 mod cases;
 mod differences;
 mod files;
