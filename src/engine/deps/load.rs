@@ -355,4 +355,6 @@ enum Asked {
 }
 
 #[cfg(test)]
+mod elf_tests;
+#[cfg(test)]
 mod tests;

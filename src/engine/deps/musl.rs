@@ -13,7 +13,7 @@ use crate::engine::binary::{Name, RunPathTag};
 use crate::engine::file::{ReadAt, Windows};
 use crate::engine::report::audit::SearchRule;
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// A larger file is no list of directories.
@@ -90,11 +90,18 @@ fn system_places(process: &Process<'_>) -> Vec<Place> {
         let place = |path: &std::path::PathBuf| Place::new(SearchRule::Default, At::Directory(path.clone()));
         return directories.iter().map(place).collect();
     }
-    let file = process.machine.map(|machine| format!("/etc/ld-musl-{}.path", machine.musl));
-    match file.and_then(|file| read_path_file(process, Path::new(&file))) {
+    match path_file(process).and_then(|file| read_path_file(process, &file)) {
         Some(text) => plain(process, SearchRule::MuslPath, View::Process, &text),
         None => plain(process, SearchRule::Default, View::Process, b"/lib:/usr/local/lib:/usr/lib"),
     }
+}
+
+/// `etc/ld-musl-<arch>.path` beside the directory of the loader: musl goes by the name that the program gives it, so that
+/// `/opt/musl/lib/ld-musl-x86_64.so.1` has its file in `/opt/musl/etc`.
+fn path_file(process: &Process<'_>) -> Option<PathBuf> {
+    let machine = process.machine?;
+    let prefix = process.interpreter.as_deref().and_then(Path::parent).and_then(Path::parent);
+    Some(prefix.unwrap_or(Path::new("/")).join("etc").join(format!("ld-musl-{}.path", machine.musl)))
 }
 
 fn read_path_file(process: &Process<'_>, path: &Path) -> Option<Vec<u8>> {

@@ -87,7 +87,10 @@ fn requesters(tree: &Tree, edges: &[&TreeEdge]) -> String {
 /// Where the library was sought, in the loader's order.
 fn searched(edge: &TreeEdge) -> Vec<String> {
     if edge.candidates.is_empty() && edge.found_by.is_none() {
-        return vec!["there was nowhere to look: no search path and no default directory".to_string()];
+        // Where a load tries very many files, the later ones are counted and not listed.
+        let said = edge.gave_up.clone().or_else(|| edge.note.clone());
+        let nowhere = || "there was nowhere to look: no search path and no default directory".to_string();
+        return vec![said.unwrap_or_else(nowhere)];
     }
     let line = |(number, candidate): (usize, &Candidate)| {
         let entry = candidate.entry.as_ref().map(|entry| format!(" {entry}")).unwrap_or_default();
