@@ -18,6 +18,7 @@ pub fn all() -> Vec<Case> {
         case("a_weak_version_that_is_missing", lacks_glibc(), weak_version),
         case("a_version_that_is_there", lacks_glibc(), version_there),
         case("a_missing_library_is_searched_for_again", lacks_glibc(), missing_twice),
+        case("filters_and_auxiliary_filters", lacks_glibc(), filters),
         case("a_missing_preload_is_passed_over", lacks_glibc(), missing_preload),
     ]
 }
@@ -101,4 +102,16 @@ fn missing_preload() -> Result<(), Failed> {
     let program = lab.program("p", &["@lib/liba.so", OLD_TAGS, "-Wl,-rpath,$ORIGIN/lib"]);
     lab.preload = Some("libnowhere.so /no/such/file.so liba.so".into());
     lab.agrees(&program).map(drop)
+}
+
+fn filters() -> Result<(), Failed> {
+    for option in ["-Wl,-F,libreal.so", "-Wl,-f,libreal.so", "-Wl,-f,libnowhere.so"] {
+        let lab = Lab::new();
+        lab.library("lib/libreal.so", "real", &[]);
+        lab.library("lib/libb.so", "b", &[]);
+        lab.library("lib/liba.so", "a", &["@lib/libb.so", option, OLD_TAGS, "-Wl,-rpath,$ORIGIN"]);
+        let program = lab.program("p", &["@lib/liba.so", NEW_TAGS, "-Wl,-rpath,$ORIGIN/lib"]);
+        lab.agrees(&program).map_err(|why| Failed::from(format!("{option}: {}", why.message().unwrap_or_default())))?;
+    }
+    Ok(())
 }
