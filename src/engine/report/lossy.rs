@@ -4,6 +4,7 @@
 //! of a binary can be since it begins with a NUL, and [`to_json`] puts both keys in the place of it.
 
 use crate::engine::binary::Name;
+use memchr::memmem;
 use serde::ser::SerializeSeq;
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
@@ -45,7 +46,12 @@ pub(super) fn list<S: Serializer>(paths: &[PathBuf], serializer: S) -> Result<S:
 /// # Errors
 /// When a map of the document has keys that JSON can't have; no document of ours does.
 pub fn to_json(document: &impl Serialize) -> Result<String, serde_json::Error> {
-    let mut text = serde_json::to_string_pretty(&told(serde_json::to_value(document)?))?;
+    let mut text = serde_json::to_string_pretty(document)?;
+    // Few documents hold a marked string, and the tree of values takes many times the text's memory.
+    if memmem::find(text.as_bytes(), b"\\u0000").is_some() {
+        drop(text);
+        text = serde_json::to_string_pretty(&told(serde_json::to_value(document)?))?;
+    }
     text.push('\n');
     Ok(text)
 }
