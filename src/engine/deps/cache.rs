@@ -280,7 +280,7 @@ mod tests {
             assert!(cache.lookup_by_legacy(b"libold.so", X86_64, &[], 6).is_some(), "capabilities that are there");
             assert!(cache.lookup_by_legacy(b"libold.so", X86_64, &[], 2).is_none(), "others that are there");
             let needs_v3 = cache.lookup(b"libisa.so", X86_64, &["x86-64-v2".into()]);
-            assert_eq!(needs_v3.map(|entry| entry.path), Some(Path::new("/plain/libisa.so")), "ISA level");
+            assert_eq!(needs_v3.map(|entry| entry.path), Some(PathBuf::from("/plain/libisa.so")), "ISA level");
             assert_eq!(path(&cache, "libisa.so", &["x86-64-v3", "x86-64-v2"]).as_deref(), Some("/v2/libisa.so"));
             assert_eq!(path(&cache, "lib32.so", &[]), None, "another kind");
             assert_eq!(cache.entries().count(), 6);

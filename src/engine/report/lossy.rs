@@ -11,6 +11,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 const MARK: char = '\0';
+/// How a marked string begins in JSON.
+const MARK_IN_TEXT: &str = "\"\\u0000";
 
 fn marked(path: &Path) -> String {
     let name = Name::new(path.as_os_str().as_bytes());
@@ -45,7 +47,12 @@ pub(super) fn list<S: Serializer>(paths: &[PathBuf], serializer: S) -> Result<S:
 /// # Errors
 /// When a map of the document has keys that JSON can't have; no document of ours does.
 pub fn to_json(document: &impl Serialize) -> Result<String, serde_json::Error> {
-    let mut text = serde_json::to_string_pretty(&told(serde_json::to_value(document)?))?;
+    let mut text = serde_json::to_string_pretty(document)?;
+    // Only a document with a marked string is built as a tree of values, which takes several times its text.
+    if text.contains(MARK_IN_TEXT) {
+        drop(text);
+        text = serde_json::to_string_pretty(&told(serde_json::to_value(document)?))?;
+    }
     text.push('\n');
     Ok(text)
 }
