@@ -96,8 +96,7 @@ fn about(text: &mut Text, report: &ArtifactReport, library: &ExternalLibrary) {
         text.labelled("oldest tag", tag.unwrap_or("none: no policy has all of its symbol versions"), Role::Plain);
     }
     if let Some(owner) = &library.owner {
-        let version = owner.version.as_deref().unwrap_or_default();
-        text.labelled("owner", &format!("{} {version} ({})", owner.package, owner.kind), Role::Plain);
+        text.labelled("owner", &words::owner(owner), Role::Plain);
     }
     for difference in report.lens_differences.iter().flatten().filter(|difference| difference.name == library.name) {
         text.labelled("lenses", &difference.why, Role::Warning);

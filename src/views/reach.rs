@@ -46,6 +46,9 @@ fn one(text: &mut Text, demand: &ReachDemand) {
     };
     let library = demand.library.as_ref().map(|library| format!(" of {library}")).unwrap_or_default();
     text.hanging("· ", &format!("{symbol}{library}"), Role::Plain);
+    if let Some(note) = &demand.note {
+        text.hanging("    ", note, Role::Warning);
+    }
     if let Some(older) = &demand.older_version {
         text.hanging("    ", &format!("the same symbol as {older} would do: link against it"), Role::Good);
     }

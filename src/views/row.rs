@@ -42,6 +42,13 @@ impl<'a> Cell<'a> {
         self
     }
 
+    /// The same in as many cells.
+    #[must_use]
+    pub fn within(mut self, cells: usize) -> Self {
+        self.share = Share::Fixed(cells);
+        self
+    }
+
     /// The same, set to the right.
     #[must_use]
     pub fn right(mut self) -> Self {

@@ -47,7 +47,12 @@ impl Rows for Symbols {
             None if object.node == 0 => Cell::rest(symbol.note.as_deref().unwrap_or_default(), Role::Quiet, 3),
             None => Cell::rest(format!("wanted by {}", object.name), Role::Quiet, 3),
         };
-        line(if cells < 44 { vec![word, name] } else { vec![word, name, by] }, cells, theme)
+        let parts = match cells {
+            0..44 => vec![word, name],
+            44..72 => vec![word, name, by.within(18)],
+            _ => vec![word, name, by],
+        };
+        line(parts, cells, theme)
     }
 
     fn head<'a>(&self, state: &'a State, theme: Theme, _cells: usize) -> Vec<Line<'a>> {
@@ -59,6 +64,9 @@ impl Rows for Symbols {
             ),
             if artifact.unbound > 0 { Role::Bad } else { Role::Strong },
         ))];
+        if let Some(error) = &artifact.error {
+            lines.push(Line::from(theme.span(error.clone(), Role::Bad)));
+        }
         let others = symbols(state).map_or(0, |symbols| symbols.objects.iter().skip(1).map(|o| o.unbound).sum());
         if others > 0 {
             let text = format!("its libraries leave {} unbound", words::counted(others, "symbol", "symbols"));
@@ -120,6 +128,7 @@ const fn binding(state: BindingState) -> (&'static str, Role) {
         BindingState::Bound => ("bound", Role::Good),
         BindingState::Python => ("Python", Role::Quiet),
         BindingState::WeakUnbound => ("free", Role::Quiet),
+        BindingState::Unused => ("unused", Role::Quiet),
         BindingState::Unbound => ("UNBOUND", Role::Bad),
     }
 }
@@ -129,6 +138,7 @@ const fn meaning(state: BindingState) -> &'static str {
         BindingState::Bound => "a library of the tree defines it",
         BindingState::Python => "the Python that loads the module defines it",
         BindingState::WeakUnbound => "nobody defines it, and it may stay undefined",
+        BindingState::Unused => "nobody defines it, and no relocation asks for it",
         BindingState::Unbound => "nobody defines it: the load, or the first call, fails",
     }
 }

@@ -163,8 +163,7 @@ fn about_node(text: &mut Text, report: &ArtifactReport, node: &TreeNode) {
         text.labelled("grafted as", name, Role::Plain);
     }
     if let Some(owner) = &node.owner {
-        let version = owner.version.as_deref().unwrap_or_default();
-        text.labelled("owner", &format!("{} {version} ({})", owner.package, owner.kind), Role::Plain);
+        text.labelled("owner", &words::owner(owner), Role::Plain);
     }
     for difference in report.lens_differences.iter().flatten().filter(|difference| difference.name == node.name) {
         text.labelled("lenses", &difference.why, Role::Warning);

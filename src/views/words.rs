@@ -5,8 +5,8 @@ use crate::engine::report::audit::{ArtifactReport, NodeRole, Severity, StagingRe
 use crate::engine::report::words;
 
 pub use crate::engine::report::words::{
-    answer, bytes, counted, effect, format, format_and_arch, format_and_slices, found_by, grouped, kind, policy_rule,
-    rejection, rule, run_path_tag,
+    answer, bytes, counted, effect, format, format_and_arch, format_and_slices, found_by, grouped, kind, owner,
+    policy_rule, rejection, rule, run_path_tag,
 };
 
 /// The staging state: `copied back` is a patched one that no edit has touched yet.

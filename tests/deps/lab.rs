@@ -1,5 +1,6 @@
 //! A directory of small libraries and programs built with the C compiler, and what glibc's loader says of them.
 
+use crate::trace;
 use libtest_mimic::Failed;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -10,6 +11,14 @@ use wheelwright::engine::deps::{Graph, LoaderInputs, NodeKind, Placed, host_libc
 use wheelwright::engine::report::audit::{FoundBy, SearchRule};
 
 pub const LOADER: &str = "/lib64/ld-linux-x86-64.so.2";
+
+pub const LOADER_32: &str = "/lib/ld-linux.so.2";
+
+/// The loader for an ELF file of this machine's two classes.
+pub fn loader_of(path: &Path) -> &'static str {
+    let class = std::fs::read(path).ok().and_then(|bytes| bytes.get(4).copied());
+    if class == Some(1) { LOADER_32 } else { LOADER }
+}
 
 /// Why the comparison with glibc's loader can't be made here, if it can't.
 pub fn lacks_glibc() -> Option<String> {
@@ -81,6 +90,18 @@ impl Lab {
         std::fs::copy(self.path(from), to).expect("copied");
     }
 
+    /// Puts one name in the place of another of the same length, everywhere in a file.
+    pub fn replace(&self, path: &Path, from: &str, to: &str) {
+        assert_eq!(from.len(), to.len());
+        let mut bytes = std::fs::read(path).expect("read");
+        let starts: Vec<usize> = (0..bytes.len()).filter(|&at| bytes[at..].starts_with(from.as_bytes())).collect();
+        assert!(!starts.is_empty(), "no {from}");
+        for at in starts {
+            bytes[at..at + to.len()].copy_from_slice(to.as_bytes());
+        }
+        std::fs::write(path, bytes).expect("written");
+    }
+
     pub fn remove(&self, name: &str) {
         std::fs::remove_file(self.path(name)).expect("removed");
     }
@@ -96,22 +117,40 @@ impl Lab {
         resolve(&Placed::in_place(program), &self.inputs(), &Context::new()).expect("the program is readable")
     }
 
-    /// What the loader itself finds when the kernel starts `program`.
-    pub fn traced(&self, program: &Path) -> Found {
-        let mut command = Command::new(program);
-        command.env("LD_TRACE_LOADED_OBJECTS", "1").current_dir(&self.working_directory);
-        command.env_remove("LD_LIBRARY_PATH").env_remove("LD_PRELOAD");
+    /// The command that makes the loader list `root` in this lab's process.
+    pub fn traced_command(&self, root: &Path) -> Command {
+        let mut command = trace::command(root);
+        command.current_dir(&self.working_directory).env_remove("LD_LIBRARY_PATH").env_remove("LD_PRELOAD");
+        command.env_remove("GLIBC_TUNABLES");
         command.envs(self.library_path.iter().map(|value| ("LD_LIBRARY_PATH", value)));
         command.envs(self.preload.iter().map(|value| ("LD_PRELOAD", value)));
-        let output = command.output().expect("the program starts");
-        parse_trace(&String::from_utf8_lossy(&output.stdout), &self.working_directory)
+        command
     }
 
-    /// Both must find the same; the graph is returned for what else is to be said of it.
-    pub fn agrees(&self, program: &Path) -> Result<Graph, Failed> {
-        let graph = self.graph(program);
-        let (ours, truth) = (found(&graph), self.traced(program));
-        if truth.is_empty() {
+    /// The directories that the loader says it was built with.
+    pub fn default_directories(&self) -> Vec<PathBuf> {
+        let help = Command::new(LOADER).arg("--help").output().expect("the loader runs");
+        let help = String::from_utf8_lossy(&help.stdout).into_owned();
+        help.lines().filter_map(|line| line.trim().strip_suffix(" (system search path)").map(PathBuf::from)).collect()
+    }
+
+    /// The loader and the lens must find the same, by the same search, or give up at the same file with the same message;
+    /// the graph is returned for what else is to be said of it.
+    pub fn agrees(&self, root: &Path) -> Result<Graph, Failed> {
+        let graph = self.graph(root);
+        trace::agrees(self, &graph, root)?;
+        if graph.edges.iter().any(|edge| edge.gave_up.is_some()) {
+            return Ok(graph);
+        }
+        let output = self.traced_command(root).output()?;
+        let said = String::from_utf8_lossy(&output.stdout);
+        let (mut ours, truth) = (found(&graph), parse_trace(&said, &self.working_directory));
+        // The loader warns of a preloaded library that is missing and leaves it out of its list.
+        let asked =
+            |name: &str| graph.edges.iter().any(|edge| edge.needed.to_text() == name && !is_preload(self, name));
+        ours.retain(|name, path| path.is_some() || asked(name));
+        // "statically linked" is also what it says of a library without dependencies.
+        if truth.is_empty() && !said.contains("statically linked") {
             return Err("the loader said nothing".into());
         }
         if ours != truth {
@@ -121,13 +160,28 @@ impl Lab {
     }
 }
 
+fn is_preload(lab: &Lab, name: &str) -> bool {
+    let list = lab.preload.as_ref().map(|list| list.to_string_lossy().into_owned()).unwrap_or_default();
+    list.split([' ', ':']).any(|item| item == name)
+}
+
+/// Whether `path` is an ELF file without an interpreter, which the kernel could not start as a dynamic program.
+pub fn is_library_root(path: &Path) -> bool {
+    let placed = Placed::in_place(path);
+    let graph = resolve(&placed, &LoaderInputs::new(PathBuf::from("/")), &Context::new()).expect("readable");
+    graph.nodes[0].loaded().is_none_or(|slice| slice.interpreter.is_none())
+}
+
 /// Reads the lines that the loader prints under `LD_TRACE_LOADED_OBJECTS`; the kernel's object and the loader are left out.
 pub fn parse_trace(text: &str, working_directory: &Path) -> Found {
     let mut found = Found::new();
     for line in text.lines().map(str::trim) {
         let line = line.rsplit_once(" (0x").map_or(line, |(before, _)| before);
         let (name, path) = line.split_once(" => ").unwrap_or((line, line));
-        let left_out = name.starts_with("linux-vdso") || name.contains("ld-linux") || name == "statically linked";
+        let left_out = name.starts_with("linux-vdso")
+            || name.starts_with("linux-gate")
+            || name.contains("ld-linux")
+            || name == "statically linked";
         if !name.is_empty() && !left_out {
             let path = (path != "not found").then(|| working_directory.join(path));
             found.insert(name.to_string(), path);

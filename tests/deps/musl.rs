@@ -12,8 +12,7 @@ use wheelwright::engine::report::audit::SearchRule;
 const LOADER: &str = "/lib/ld-musl-x86_64.so.1";
 
 pub fn all() -> Vec<Case> {
-    let found = Path::new(LOADER).exists() && Command::new("musl-gcc").arg("--version").output().is_ok();
-    let case = |name, run| Case { name, lacking: (!found).then(|| "needs musl-gcc".to_string()), run };
+    let case = |name, run| Case { name, lacking: lacks_musl(), run };
     vec![
         case("musl_inherits_a_runpath", inherits),
         case("musl_searches_the_variable_first", variable),
@@ -23,7 +22,12 @@ pub fn all() -> Vec<Case> {
     ]
 }
 
-fn lab() -> Lab {
+pub fn lacks_musl() -> Option<String> {
+    let found = Path::new(LOADER).exists() && Command::new("musl-gcc").arg("--version").output().is_ok();
+    (!found).then(|| "needs musl-gcc".to_string())
+}
+
+pub fn lab() -> Lab {
     let mut lab = Lab::new();
     lab.compiler = "musl-gcc";
     lab
@@ -34,6 +38,7 @@ fn listed(lab: &Lab, program: &Path) -> Result<Found, Failed> {
     let mut command = Command::new(LOADER);
     command.arg("--list").arg(program).current_dir(&lab.working_directory).env_remove("LD_LIBRARY_PATH");
     command.envs(lab.library_path.iter().map(|value| ("LD_LIBRARY_PATH", value)));
+    command.env_remove("LD_PRELOAD").envs(lab.preload.iter().map(|value| ("LD_PRELOAD", value)));
     let output = command.output()?;
     let mut listed = parse_trace(&String::from_utf8_lossy(&output.stdout), &lab.working_directory);
     listed.retain(|name, _| name != LOADER && !name.starts_with("libc."));
@@ -41,13 +46,15 @@ fn listed(lab: &Lab, program: &Path) -> Result<Found, Failed> {
         if let Some((name, _)) =
             line.strip_prefix("Error loading shared library ").and_then(|rest| rest.split_once(": "))
         {
-            listed.insert(name.to_string(), None);
+            // It says so for each requester in vain, and another may find it.
+            listed.entry(name.to_string()).or_insert(None);
         }
     }
     Ok(listed)
 }
 
-fn agrees(lab: &Lab, program: &Path) -> Result<Graph, Failed> {
+/// The lens must find what musl's loader lists.
+pub fn agrees(lab: &Lab, program: &Path) -> Result<Graph, Failed> {
     let graph = lab.graph(program);
     let root = graph.nodes.first().and_then(|node| node.binary.as_deref()).ok_or("no root")?;
     same(guess_libc(root), Libc::Musl)?;

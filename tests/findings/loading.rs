@@ -153,6 +153,9 @@ fn wrong_machine() -> Result<(), Failed> {
     let finding = shop.the(&root, "WW016", Severity::Warning)?;
     says(&finding, &["for another machine", "finds no other"])?;
     holds("the loader finds none", shop.load(&root).contains("cannot open shared object file"))?;
+    let (other, end) = behind_another(5, 2)?;
+    says(&other.the(&end, "WW016", Severity::Warning)?, &["of the other byte order", "the loader gives up"])?;
+    holds("the loader gives up", other.load(&end).contains("data encoding"))?;
     // By LD_LIBRARY_PATH there is no file to edit.
     let (from, to) = (shop.path("first"), shop.path("by-variable"));
     std::fs::rename(from, &to)?;

@@ -1,162 +1,205 @@
-//! Small objects made with the machine's compiler, our binding of them, and what the loader says of the same.
+//! A directory of small libraries and programs built with the C compiler, and what a loader says of their symbols.
 
 use libtest_mimic::Failed;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use wheelwright::engine::Context;
-use wheelwright::engine::deps::{Graph, Libc, Loader, LoaderInputs, Placed};
-use wheelwright::engine::report::symbols::{BindingState, SymbolsReport};
-use wheelwright::engine::symbols::{Circumstances, bind};
+use wheelwright::engine::deps::{Graph, Libc, Loader, LoaderInputs, Node, Placed, guess_libc, host_libc};
+use wheelwright::engine::file::Windows;
+use wheelwright::engine::report::symbols::{BindingState, ObjectSymbols, SymbolBinding, SymbolsReport};
+use wheelwright::engine::symbols::bind;
 
 pub const LOADER: &str = "/lib64/ld-linux-x86-64.so.2";
 
-/// Why glibc's loader can't be asked here, if it can't.
+/// Object, symbol and version of what stays unbound.
+pub type Unbound = BTreeSet<(PathBuf, String, Option<String>)>;
+/// Symbol and version, and the file that defines it.
+pub type Bindings = BTreeMap<(String, Option<String>), PathBuf>;
+
+/// Why the comparison with glibc's loader can't be made here, if it can't.
 pub fn lacks_glibc() -> Option<String> {
-    let there = cfg!(target_arch = "x86_64") && Path::new(LOADER).exists();
-    (!there).then(|| "needs glibc on x86-64".to_string())
+    let fits = cfg!(all(target_os = "linux", target_arch = "x86_64")) && Path::new(LOADER).exists();
+    (!fits || host_libc() != Libc::Glibc).then(|| "needs x86_64 and glibc".to_string())
 }
 
-/// A directory of built objects.
 pub struct Lab {
+    pub compiler: &'static str,
     directory: tempfile::TempDir,
-    pub preload: Option<String>,
+    pub preload: Option<PathBuf>,
 }
 
 impl Lab {
     pub fn new() -> Self {
-        Self { directory: tempfile::tempdir().expect("a directory"), preload: None }
+        Self { compiler: "cc", directory: tempfile::tempdir().expect("a temporary directory"), preload: None }
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
-        self.directory.path().join(name)
+        self.directory.path().canonicalize().expect("the lab").join(name)
     }
 
-    /// Writes a file, for version scripts.
-    pub fn write(&self, name: &str, text: &str) -> PathBuf {
-        std::fs::write(self.path(name), text).expect("a file");
-        self.path(name)
-    }
-
-    /// Compiles `code` to `name`; `@file` among the arguments is a file of the lab.
-    pub fn build(&self, name: &str, code: &str, arguments: &[&str]) -> Result<PathBuf, Failed> {
-        let source = self.write(&format!("{name}.c"), code);
-        let output = self.path(name);
-        let mut command = Command::new("cc");
-        command.args(["-O1", "-w", "-Wl,--no-as-needed", "-Wl,--allow-shlib-undefined", "-o"]).arg(&output).arg(source);
-        if name.contains(".so") {
-            command.args(["-shared", "-fPIC", "-Wl,-z,undefs"]).arg(format!("-Wl,-soname,{name}"));
-        } else {
-            command.arg("-Wl,--unresolved-symbols=ignore-all");
-        }
+    /// Builds `name`; arguments that begin with `@` are paths in the lab. Libraries are found beside who needs them.
+    pub fn build(&self, name: &str, source: &str, arguments: &[&str]) -> PathBuf {
+        let path = self.path(name);
+        std::fs::create_dir_all(path.parent().expect("a directory")).expect("made");
+        let text = self.path("source.c");
+        std::fs::write(&text, source).expect("written");
+        let mut command = Command::new(self.compiler);
+        command.arg("-o").arg(&path).arg(&text).args(["-O1", "-fno-builtin", "-Wl,--no-as-needed"]);
+        command.args(["-Wl,--unresolved-symbols=ignore-all", "-Wl,-rpath,$ORIGIN"]).current_dir(self.path(""));
         for argument in arguments {
-            match argument.strip_prefix('@') {
-                Some(file) => command.arg(self.path(file)),
+            match argument.split_once('@') {
+                Some((before, file)) => command.arg(format!("{before}{}", self.path(file).display())),
                 None => command.arg(argument),
             };
         }
-        command.arg(format!("-Wl,-rpath,{}", self.directory.path().display()));
-        let result = command.output()?;
-        if result.status.success() {
-            Ok(output)
-        } else {
-            Err(String::from_utf8_lossy(&result.stderr).into_owned().into())
-        }
+        let output = command.output().expect("cc runs");
+        assert!(output.status.success(), "cc: {}", String::from_utf8_lossy(&output.stderr));
+        path
     }
 
-    fn inputs(&self) -> LoaderInputs {
-        let mut inputs = LoaderInputs::new(self.directory.path().to_path_buf());
-        inputs.ld_preload = self.preload.clone().map(Into::into);
-        inputs
+    /// A library whose SONAME is its file name.
+    pub fn library(&self, name: &str, source: &str, arguments: &[&str]) -> PathBuf {
+        let soname = format!("-Wl,-soname,{}", name.rsplit('/').next().expect("a name"));
+        let all: Vec<&str> = ["-shared", "-fPIC", &soname].into_iter().chain(arguments.iter().copied()).collect();
+        self.build(name, source, &all)
     }
 
-    /// Our binding of `file`; what is unbound in it must be what the loader says.
-    pub fn agrees(&self, file: &Path) -> Result<(Graph, SymbolsReport), Failed> {
-        let (graph, report) = bound(file, &self.inputs())?;
-        let truth = warned(&self.loader(file, &[("LD_WARN", "yes"), ("LD_TRACE_LOADED_OBJECTS", "1")])?);
-        same(unbound(&graph, &report), truth)?;
-        Ok((graph, report))
+    /// A library with a version script.
+    pub fn versioned(&self, name: &str, source: &str, script: &str, arguments: &[&str]) -> PathBuf {
+        std::fs::write(self.path("script.map"), script).expect("written");
+        let all: Vec<&str> =
+            ["-Wl,--version-script=@script.map"].into_iter().chain(arguments.iter().copied()).collect();
+        self.library(name, source, &all)
     }
 
-    /// The same, and every symbol of the program `file` must be bound to what a real run binds it to.
-    pub fn agrees_running(&self, file: &Path) -> Result<(), Failed> {
-        let (graph, report) = self.agrees(file)?;
-        let output = self.loader(file, &[("LD_DEBUG", "bindings")])?;
-        let ours = providers(&graph, &report);
-        let mut truth = logged(&String::from_utf8_lossy(&output.stderr), file);
-        // The loader also binds its own memory functions, and what the program holds a copy of, in the program's name.
-        truth.retain(|symbol, _| ours.contains_key(symbol));
-        same(ours, truth)
+    pub fn graph(&self, program: &Path) -> Graph {
+        let mut inputs = LoaderInputs::new(self.path(""));
+        inputs.ld_preload = self.preload.as_ref().map(|path| path.clone().into_os_string());
+        graph_of(&Loader::default(), program, &inputs).expect("the program is readable")
     }
 
-    fn loader(&self, file: &Path, variables: &[(&str, &str)]) -> Result<Output, Failed> {
+    pub fn report(&self, program: &Path) -> SymbolsReport {
+        report(program, &self.graph(program), &[]).expect("an ELF file")
+    }
+
+    /// The loader, to be run on `program` with `variables`.
+    pub fn run(&self, program: &Path, variables: &[(&str, &str)]) -> Output {
         let mut command = Command::new(LOADER);
-        command.arg(file).env_clear().env("LD_BIND_NOW", "1").envs(variables.iter().copied());
-        command.envs(self.preload.iter().map(|value| ("LD_PRELOAD", value)));
-        Ok(command.current_dir(self.directory.path()).output()?)
+        command.arg(program).current_dir(self.path("")).env_clear().envs(variables.iter().copied());
+        command.envs(self.preload.iter().map(|path| ("LD_PRELOAD", path)));
+        command.output().expect("the loader runs")
+    }
+
+    /// Both must find the same symbols unbound in the same objects; the report is returned for what else is to be said.
+    pub fn agrees(&self, program: &Path) -> Result<SymbolsReport, Failed> {
+        let graph = self.graph(program);
+        let report = report(program, &graph, &[])?;
+        let output = self.run(program, &TRACE);
+        let truth = said_unbound(&output, program).ok_or_else(|| format!("the loader failed: {output:?}"))?;
+        same(unbound(&report, &graph), truth)?;
+        Ok(report)
+    }
+
+    /// Both must bind the artifact's symbols to the same files, in a real load.
+    pub fn binds_alike(&self, program: &Path) -> Result<SymbolsReport, Failed> {
+        let report = self.agrees(program)?;
+        let output = self.run(program, &[("LD_DEBUG", "bindings"), ("LD_BIND_NOW", "1")]);
+        let ours = bindings(&report, &self.graph(program));
+        same(ours.clone(), said_bound(&output, program, &ours))?;
+        Ok(report)
     }
 }
 
-/// Our binding of `file`.
-pub fn bound(file: &Path, inputs: &LoaderInputs) -> Result<(Graph, SymbolsReport), Failed> {
-    let graph = Loader::default().resolve(&Placed::in_place(file), 0, inputs, &Context::new())?;
-    let circumstances = Circumstances { artifact: file, libc: Libc::Glibc, host: None, python_is_there: false };
-    let report = bind(&graph, &circumstances, &Context::new())?;
-    Ok((graph, report))
+/// What the report notes of a symbol that the loader never looks up.
+const UNUSED: &str = "no relocation asks for it";
+
+/// What `ldd -r` sets.
+pub const TRACE: [(&str, &str); 3] = [("LD_TRACE_LOADED_OBJECTS", "1"), ("LD_WARN", "1"), ("LD_BIND_NOW", "1")];
+
+pub fn graph_of(loader: &Loader, program: &Path, inputs: &LoaderInputs) -> Result<Graph, Failed> {
+    Ok(loader.resolve(&Placed::in_place(program), 0, inputs, &Context::new())?)
 }
 
-/// A symbol with its version, and the path of the object that wants it.
-pub type Wanted = (String, PathBuf);
+pub fn report(program: &Path, graph: &Graph, before: &[&Node]) -> Result<SymbolsReport, Failed> {
+    let root = graph.nodes.first().and_then(|node| node.binary.as_deref()).ok_or("no root")?;
+    let source = Windows::open(program)?;
+    Ok(bind(graph, &source, guess_libc(root), before, &Context::new())?.ok_or("no ELF file")?)
+}
 
-/// What stays unbound by our binding. The loader itself is relocated before it can warn of anything.
-pub fn unbound(graph: &Graph, report: &SymbolsReport) -> BTreeSet<Wanted> {
-    let mut found = BTreeSet::new();
-    for object in &report.objects {
-        let Some(path) = graph.nodes.get(object.node).and_then(|node| node.path.clone()) else { continue };
-        for symbol in object.symbols.iter().filter(|symbol| symbol.state == BindingState::Unbound) {
-            found.insert((versioned(&symbol.name, symbol.version.as_deref()), path.clone()));
+/// What the report says is unbound, Python's names included.
+pub fn unbound(report: &SymbolsReport, graph: &Graph) -> Unbound {
+    let path = |object: &ObjectSymbols| graph.nodes[object.node].path.clone().unwrap_or_default();
+    let lacks = |symbol: &&SymbolBinding| match symbol.state {
+        BindingState::Unbound => true,
+        BindingState::Python => !symbol.weak,
+        _ => false,
+    };
+    let of = |object: &ObjectSymbols| -> Vec<_> {
+        let found = object.symbols.iter().filter(lacks);
+        found.map(|symbol| (path(object), symbol.name.clone(), symbol.version.clone())).collect()
+    };
+    report.objects.iter().flat_map(of).collect()
+}
+
+/// The same as the loader says it; `None` when it fell over.
+pub fn said_unbound(output: &Output, program: &Path) -> Option<Unbound> {
+    let text = format!("{}\n{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    if text.contains("Inconsistency detected") || text.contains("error while loading") {
+        return None;
+    }
+    let mut found = Unbound::new();
+    for line in text.lines() {
+        let Some((said, object)) = line.strip_prefix("undefined symbol: ").and_then(|rest| rest.split_once("\t("))
+        else {
+            continue;
+        };
+        let object = object.trim_end_matches(')');
+        let object = if object.is_empty() { program } else { Path::new(object) };
+        let (name, version) =
+            said.split_once(", version ").map_or((said, None), |(name, version)| (name, Some(version)));
+        found.insert((object.to_path_buf(), name.to_string(), version.map(str::to_string)));
+    }
+    Some(found)
+}
+
+/// Which file the report binds each of the artifact's symbols to, as far as the loader looks them up.
+pub fn bindings(report: &SymbolsReport, graph: &Graph) -> Bindings {
+    let symbols = report.objects.first().map(|object| object.symbols.as_slice()).unwrap_or_default();
+    let bound = symbols.iter().filter_map(|symbol| {
+        let path = graph.nodes[symbol.to?].path.clone().filter(|_| symbol.note.as_deref() != Some(UNUSED))?;
+        Some(((symbol.name.clone(), symbol.version.clone()), path))
+    });
+    bound.collect()
+}
+
+/// The same as the loader says it, of the symbols that `ours` knows: a program also binds what it defines itself.
+pub fn said_bound(output: &Output, program: &Path, ours: &Bindings) -> Bindings {
+    let text = String::from_utf8_lossy(&output.stderr);
+    let mut found = Bindings::new();
+    for line in text.lines() {
+        let parsed = line.split_once("binding file ").and_then(|(_, rest)| {
+            let (from, rest) = rest.split_once(" [0] to ")?;
+            let (to, rest) = rest.split_once(" [0]: ")?;
+            let (_, rest) = rest.split_once('`')?;
+            let (name, version) = rest.split_once('\'')?;
+            let version = version.trim().strip_prefix('[').and_then(|version| version.strip_suffix(']'));
+            Some((from, to, (name.to_string(), version.map(str::to_string))))
+        });
+        let Some((from, to, key)) = parsed else { continue };
+        if Path::new(from) == program && ours.contains_key(&key) {
+            found.entry(key).or_insert_with(|| PathBuf::from(to));
         }
     }
     found
 }
 
-/// What the loader warns of: `undefined symbol: NAME, version V\t(FILE)`.
-pub fn warned(output: &Output) -> BTreeSet<Wanted> {
-    let text = [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes).into_owned()).join("\n");
-    let line = |line: &str| {
-        let (symbol, file) = line.strip_prefix("undefined symbol: ")?.split_once('\t')?;
-        let symbol = match symbol.split_once(", version ") {
-            Some((name, version)) => versioned(name, Some(version)),
-            None => symbol.to_owned(),
-        };
-        Some((symbol, PathBuf::from(file.trim_matches(['(', ')']))))
-    };
-    text.lines().filter_map(line).collect()
-}
-
-fn versioned(name: &str, version: Option<&str>) -> String {
-    version.map_or_else(|| name.to_owned(), |version| format!("{name}@{version}"))
-}
-
-/// The file that our binding binds each symbol of the root to.
-pub fn providers(graph: &Graph, report: &SymbolsReport) -> BTreeMap<String, PathBuf> {
-    let root = report.objects.first().map(|object| object.symbols.as_slice()).unwrap_or_default();
-    let path = |to: Option<usize>| graph.nodes.get(to?)?.path.clone();
-    root.iter().filter_map(|symbol| Some((symbol.name.clone(), path(symbol.to)?))).collect()
-}
-
-/// The same by the loader's log: "binding file A [0] to B [0]: normal symbol `NAME' [VERSION]". What a program binds to
-/// itself it defines itself.
-pub fn logged(text: &str, file: &Path) -> BTreeMap<String, PathBuf> {
-    let line = |line: &str| {
-        let (from, rest) = line.split_once("binding file ")?.1.split_once(" [0] to ")?;
-        let (to, rest) = rest.split_once(" [0]: ")?;
-        let name = rest.split_once('`')?.1.split_once('\'')?.0;
-        (Path::new(from) == file && Path::new(to) != file).then(|| (name.to_owned(), PathBuf::from(to)))
-    };
-    text.lines().filter_map(line).collect()
-}
-
 pub fn same<T: PartialEq + std::fmt::Debug>(ours: T, truth: T) -> Result<(), Failed> {
-    if ours == truth { Ok(()) } else { Err(format!("ours: {ours:#?}\nthe loader's: {truth:#?}").into()) }
+    if ours == truth { Ok(()) } else { Err(format!("found {ours:#?}\nexpected {truth:#?}").into()) }
+}
+
+/// The artifact's symbol of that name.
+pub fn symbol(report: &SymbolsReport, name: &str) -> Result<SymbolBinding, Failed> {
+    let found = report.objects.first().and_then(|object| object.symbols.iter().find(|symbol| symbol.name == name));
+    found.cloned().ok_or_else(|| format!("no symbol {name}").into())
 }

@@ -1,10 +1,15 @@
-//! Symbol binding against glibc's own loader: built cases, installed files, and a real load with every binding logged.
+//! Who binds what, against the loaders themselves: what `ldd -r` finds unbound, and what `LD_DEBUG=bindings` says of a load.
 //!
-//! A case that this machine can't show is listed as ignored with the reason; under `WHEELWRIGHT_CI=1` it fails.
+//! A case that this machine can't show (no glibc, no musl-gcc, no python) is listed as ignored with the reason; under
+//! `WHEELWRIGHT_CI=1` it fails.
 
 mod cases;
+mod damage;
 mod lab;
+mod loaded;
+mod musl;
 mod sweep;
+mod versions;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 
@@ -17,7 +22,9 @@ pub struct Case {
 
 fn main() {
     let strict = std::env::var_os("WHEELWRIGHT_CI").is_some_and(|value| value == "1");
-    let trials = cases::all().into_iter().chain(sweep::all()).map(|case| match case.lacking {
+    let cases = cases::all().into_iter().chain(versions::all()).chain(musl::all()).chain(damage::all());
+    let cases = cases.chain(sweep::all()).chain(loaded::all());
+    let trials = cases.map(|case| match case.lacking {
         Some(reason) if strict => Trial::test(case.name, move || Err(format!("can't run here: {reason}").into())),
         Some(reason) => Trial::test(format!("{} ({reason})", case.name), || Ok(())).with_ignored_flag(true),
         None => Trial::test(case.name, case.run),

@@ -3,7 +3,7 @@
 use super::arguments::{Audit, Common};
 use super::artifacts::Look;
 use super::output::{Output, Tone};
-use super::{FINDINGS, OK, TROUBLE, artifacts, audit_instructions, audit_symbols, environment};
+use super::{FINDINGS, OK, TROUBLE, artifacts, audit_instructions, audit_reach, audit_symbols, environment};
 use crate::engine::audit::{Lenses, Questions, Tag};
 use crate::engine::report::audit::{ArtifactReport, AuditDocument, Finding, NodeRole, Severity};
 use crate::engine::report::words::{self, counted};
@@ -54,8 +54,13 @@ fn print(document: &AuditDocument, verbose: bool, output: &mut Output) -> Result
     let summary = &document.summary;
     let unreadable = document.artifacts.iter().filter(|artifact| artifact.error.is_some()).count();
     let unreadable = if unreadable > 0 { format!(", {unreadable} unreadable") } else { String::new() };
+    let tag = match (&summary.tag, &summary.symbol_tag) {
+        (Some(tag), Some(symbols)) if tag == symbols => format!("; {tag} as it stands"),
+        (Some(tag), Some(symbols)) => format!("; {tag} as it stands ({symbols} by symbols)"),
+        _ => String::new(),
+    };
     output.line(format_args!(
-        "{}{unreadable}, {} to be patched; {}, {}, {}",
+        "{}{unreadable}, {} to be patched; {}, {}, {}{tag}",
         counted(summary.artifacts, "artifact", "artifacts"),
         summary.will_patch,
         counted(summary.findings.error, "error", "errors"),
@@ -86,6 +91,9 @@ fn print_artifact(artifact: &ArtifactReport, verbose: bool, output: &mut Output)
         let own = if *symbols == policy.tag { String::new() } else { format!("  ({symbols} by its own symbols)") };
         row("tag", format_args!("{}{own}", policy.tag), output)?;
     }
+    if let Some(reach) = artifact.policy.as_ref().and_then(|policy| policy.reach.as_ref()) {
+        audit_reach::print(reach, verbose, output)?;
+    }
     print_predictions(artifact, output)?;
     print_libraries(artifact, output)?;
     if let Some(points) = &artifact.entry_points
@@ -93,9 +101,14 @@ fn print_artifact(artifact: &ArtifactReport, verbose: bool, output: &mut Output)
     {
         row("entry points", points.found.join(", "), output)?;
     }
-    audit_symbols::print(artifact, verbose, output)?;
+    for slice in &artifact.slices {
+        audit_symbols::print(slice, verbose, output)?;
+    }
     for instructions in artifact.slices.iter().filter_map(|slice| slice.instructions.as_ref()) {
         audit_instructions::print(instructions, verbose, output)?;
+    }
+    if let Some(reach) = artifact.policy.as_ref().and_then(|policy| policy.reach.as_ref()) {
+        audit_reach::print(reach, verbose, output)?;
     }
     for finding in &artifact.findings {
         print_finding(finding, verbose, output)?;

@@ -1,51 +1,84 @@
-//! The part of `wheelwright audit` on symbols: who binds how many, and what stays unbound.
+//! Of `wheelwright audit --symbols`: who binds how many symbols, and what stays unbound, in a few lines.
 
 use super::output::{Output, Tone};
-use crate::engine::report::audit::{ArtifactReport, BindingState, ObjectSymbols, SliceReport};
+use crate::engine::report::audit::{SliceReport, Tree};
+use crate::engine::report::symbols::{BindingState, ObjectSymbols, SymbolBinding, SymbolsReport};
 use crate::engine::report::words::counted;
 use color_eyre::Result;
+use std::collections::BTreeMap;
 
-/// Prints what was found out about the symbols of `artifact`, a line with `row` each; nothing where nobody asked.
+/// How many symbols of one kind are shown without `-v`.
+const SHOWN: usize = 10;
+
+/// Prints what a slice tells of its symbols, if that was asked for.
 ///
 /// # Errors
 /// When the output can't be written.
-pub fn print(artifact: &ArtifactReport, verbose: bool, output: &mut Output) -> Result<()> {
-    for slice in &artifact.slices {
-        let Some(symbols) = &slice.symbols else { continue };
-        for (number, object) in symbols.objects.iter().enumerate() {
-            if number == 0 {
-                super::audit::row("symbols", counts(slice, object), output)?;
-            }
-            for symbol in &object.symbols {
-                let version = symbol.version.as_ref().map(|version| format!("@{version}")).unwrap_or_default();
-                let note = symbol.note.as_ref().map(|note| format!(": {note}")).unwrap_or_default();
-                let text = format!("{}{version}, wanted by {}{note}", symbol.name, object.name);
-                match symbol.state {
-                    BindingState::Unbound => super::audit::row("unbound", output.tone(Tone::Bad, text), output)?,
-                    BindingState::WeakUnbound if verbose => super::audit::row("weak, free", text, output)?,
-                    BindingState::Bound if verbose => {
-                        let by = symbol.to.and_then(|to| slice.tree.as_ref()?.nodes.get(to));
-                        let by = by.map_or("the host", |node| &node.name);
-                        super::audit::row("bound", format_args!("{}{version} by {by}", symbol.name), output)?;
-                    }
-                    _ => {}
-                }
-            }
+pub(super) fn print(slice: &SliceReport, verbose: bool, output: &mut Output) -> Result<()> {
+    let Some(report) = &slice.symbols else { return Ok(()) };
+    for (number, line) in providers(report, slice.tree.as_ref()).iter().enumerate() {
+        row(if number == 0 { "symbols" } else { "" }, line, output)?;
+    }
+    for object in &report.objects {
+        if let Some(error) = &object.error {
+            row("unreadable", &output.tone(Tone::Bad, format_args!("{}: {error}", object.name)), output)?;
+        }
+        let bad = |symbol: &&SymbolBinding| symbol.state == BindingState::Unbound;
+        listed("unbound", object, &bad, (Tone::Bad, verbose), output)?;
+        if verbose {
+            listed("not bound", object, &|symbol| symbol.to.is_none() && !bad(symbol), (Tone::Faint, true), output)?;
+            listed("bound", object, &|symbol| symbol.to.is_some(), (Tone::Faint, true), output)?;
         }
     }
     Ok(())
 }
 
-/// `412 bound (libc.so.6 380, libgcc_s.so.1 32), 20 of Python, 3 weak and free, 0 unbound`.
-fn counts(slice: &SliceReport, object: &ObjectSymbols) -> String {
-    let nodes = slice.tree.iter().flat_map(|tree| &tree.nodes);
-    let by = nodes.filter_map(|node| {
-        let count = object.symbols.iter().filter(|symbol| symbol.to == Some(node.id)).count();
-        (count > 0).then(|| format!("{} {count}", node.name))
-    });
-    let by: Vec<String> = by.collect();
-    let by = if by.is_empty() { String::new() } else { format!(" ({})", by.join(", ")) };
-    let bound = counted(object.bound, "bound", "bound");
-    let (python, free, unbound) = (object.python, object.weak_unbound, object.unbound);
-    format!("{bound}{by}, {python} of Python, {free} weak and free, {unbound} unbound")
+/// The artifact's symbols by who defines them, in load order, and the others by their state.
+fn providers(report: &SymbolsReport, tree: Option<&Tree>) -> Vec<String> {
+    let Some(root) = report.objects.first() else { return Vec::new() };
+    let mut by = BTreeMap::new();
+    for to in root.symbols.iter().filter_map(|symbol| symbol.to) {
+        *by.entry(to).or_insert(0) += 1;
+    }
+    let name = |id: usize| tree.and_then(|tree| tree.nodes.get(id)).map_or("?", |node| node.name.as_str());
+    let mut lines: Vec<String> = by.into_iter().map(|(id, count)| format!("{count:>5}  {}", name(id))).collect();
+    let others = [
+        (root.python, "Python's own, defined by the interpreter"),
+        (root.weak_unbound, "weak, defined by nobody"),
+        (root.unused, "defined by nobody, and asked for by no relocation"),
+    ];
+    lines.extend(others.iter().filter(|other| other.0 > 0).map(|(count, what)| format!("{count:>5}  {what}")));
+    let unbound: Vec<usize> = report.objects.iter().map(|object| object.unbound).filter(|count| *count > 0).collect();
+    if !unbound.is_empty() {
+        let total: usize = unbound.iter().sum();
+        lines.push(format!("{total:>5}  unbound, in {}", counted(unbound.len(), "object", "objects")));
+    } else if lines.is_empty() {
+        lines.push("none are undefined".to_owned());
+    }
+    lines
+}
+
+fn listed(
+    label: &str,
+    object: &ObjectSymbols,
+    which: &dyn Fn(&&SymbolBinding) -> bool,
+    (tone, all): (Tone, bool),
+    output: &mut Output,
+) -> Result<()> {
+    let found: Vec<_> = object.symbols.iter().filter(which).collect();
+    let shown = if all { found.len() } else { SHOWN.min(found.len()) };
+    for symbol in found.iter().take(shown) {
+        let version = symbol.version.as_ref().map(|version| format!("@{version}")).unwrap_or_default();
+        let note = symbol.note.as_ref().map(|note| format!(": {note}")).unwrap_or_default();
+        let name = output.tone(tone, format_args!("{}{version}", symbol.name));
+        row(label, &format!("{name} of {}{note}", object.name), output)?;
+    }
+    if shown < found.len() {
+        row("", &output.tone(Tone::Faint, format_args!("… {} more with -v", found.len() - shown)), output)?;
+    }
+    Ok(())
+}
+
+fn row(name: &str, value: &str, output: &mut Output) -> Result<()> {
+    output.line(format_args!("  {name:<13} {value}"))
 }

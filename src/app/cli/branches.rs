@@ -12,7 +12,7 @@ use unicode_width::UnicodeWidthStr;
 const DEEPEST: usize = 32;
 
 /// Prints `tree` of the artifact at `path`. Each library's needs are shown where it is met first, or everywhere with `all`;
-/// `verbose` also shows the places that were tried for libraries that were found, and the search path's entry.
+/// `verbose` also shows the places that were tried for libraries that were found, notes, and the search path's entry.
 ///
 /// # Errors
 /// When the output can't be written.
@@ -23,8 +23,8 @@ pub fn print(path: &Path, tree: &Tree, all: bool, verbose: bool, output: &mut Ou
     let how_width = drawing.rows.iter().map(|row| row.how.width()).max().unwrap_or_default();
     output.line(output.tone(Tone::Strong, path.display()))?;
     for row in &drawing.rows {
-        if let Some(tried) = &row.tried {
-            output.line(format_args!("{}{}", row.branch, output.tone(Tone::Faint, tried)))?;
+        if let Some(text) = &row.aside {
+            output.line(format_args!("{}{}", row.branch, output.tone(Tone::Faint, text)))?;
             continue;
         }
         let gap = name_width - row.name_width();
@@ -50,13 +50,13 @@ struct Row {
     role: NodeRole,
     how: String,
     rest: String,
-    /// A place that was tried, instead of all that.
-    tried: Option<String>,
+    /// A place that was tried or a note, instead of all that.
+    aside: Option<String>,
 }
 
 impl Row {
     fn name_width(&self) -> usize {
-        if self.tried.is_some() { 0 } else { self.branch.width() + self.name.width() }
+        if self.aside.is_some() { 0 } else { self.branch.width() + self.name.width() }
     }
 }
 
@@ -115,22 +115,33 @@ impl Drawing<'_> {
             role: to.role,
             how: edge.found_by.as_ref().map(|found| self.how(found)).unwrap_or_default(),
             rest: rest.join("  "),
-            tried: None,
+            aside: None,
         });
         if to.role != NodeRole::Missing && !self.verbose {
             return;
         }
         for candidate in &edge.candidates {
             let (path, rule) = (candidate.path.display(), words::rule(candidate.rule));
-            self.rows.push(Row {
-                branch: format!("{below}  "),
-                name: String::new(),
-                role: to.role,
-                how: String::new(),
-                rest: String::new(),
-                tried: Some(format!("tried {path}  ({rule}: {})", words::rejection(candidate.rejected))),
-            });
+            self.aside(to.role, below, format!("tried {path}  ({rule}: {})", words::rejection(candidate.rejected)));
         }
+        if let Some(message) = &edge.gave_up {
+            self.aside(to.role, below, format!("the loader gives up: {message}"));
+        }
+        if let Some(note) = &edge.note {
+            self.aside(to.role, below, note.clone());
+        }
+    }
+
+    /// A row of text below a library.
+    fn aside(&mut self, role: NodeRole, below: &str, text: String) {
+        self.rows.push(Row {
+            branch: format!("{below}  "),
+            name: String::new(),
+            role,
+            how: String::new(),
+            rest: String::new(),
+            aside: Some(text),
+        });
     }
 
     /// The rule and whose it is; its entry, which may be long and shows in the path, only when asked for more.

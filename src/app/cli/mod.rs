@@ -4,6 +4,7 @@ mod arguments;
 mod artifacts;
 mod audit;
 mod audit_instructions;
+mod audit_reach;
 mod audit_symbols;
 mod branches;
 mod build;

@@ -16,6 +16,8 @@ pub struct VersionDemand {
     pub version: String,
     /// The undefined symbols that are bound to it, sorted; a version can be asked for without any.
     pub symbols: BTreeSet<String>,
+    /// Whether the loader does without the version (`VER_FLG_WEAK`).
+    pub weak: bool,
 }
 
 impl VersionDemand {
@@ -61,19 +63,19 @@ impl Demands {
 
     fn read_symbols(&mut self, details: &Details, source: &dyn ReadAt) -> Result<()> {
         let mut by_index = BTreeMap::new();
-        let mut versions: BTreeMap<(String, String), BTreeSet<String>> = BTreeMap::new();
+        let mut versions: BTreeMap<(String, String), (BTreeSet<String>, bool)> = BTreeMap::new();
         for need in &details.version_needs {
             let library = need.library.to_text().into_owned();
             for version in &need.versions {
                 let key = (library.clone(), version.name.to_text().into_owned());
-                versions.entry(key.clone()).or_default();
+                versions.entry(key.clone()).or_insert((BTreeSet::new(), true)).1 &= version.weak;
                 by_index.insert(version.index, key);
             }
         }
         for symbol in Symbols::open(source, details)?.undefined()? {
             let name = symbol.name.to_text().into_owned();
             let version = symbol.version.and_then(|index| by_index.get(&index));
-            if let Some(symbols) = version.and_then(|key| versions.get_mut(key)) {
+            if let Some((symbols, _)) = version.and_then(|key| versions.get_mut(key)) {
                 symbols.insert(name.clone());
             }
             if !symbol.weak {
@@ -82,7 +84,7 @@ impl Demands {
         }
         self.versions = versions
             .into_iter()
-            .map(|((library, version), symbols)| VersionDemand { library, version, symbols })
+            .map(|((library, version), (symbols, weak))| VersionDemand { library, version, symbols, weak })
             .collect();
         Ok(())
     }

@@ -168,6 +168,7 @@ mod tests {
             library: (*library).to_string(),
             version: (*version).to_string(),
             symbols: [(*symbol).to_string()].into(),
+            weak: false,
         });
         Demands {
             file: PathBuf::from("/x/liba.so"),
@@ -293,6 +294,33 @@ mod tests {
         assert_eq!((row.rule.as_deref(), row.symbol.as_deref()), (Some("blacklist"), Some("gzflags")));
         artifact.undefined.insert("gzflags".into(), Some("libother.so.1".into()));
         assert_eq!(judge(&artifact, None).report().tag, "manylinux_2_5");
+    }
+
+    #[test]
+    fn external_libraries_are_judged_by_black_list_and_machine() {
+        let artifact = demands(&["libgreet.so.1", "libc.so.6"], &[LIBC]);
+        let mut greet = demands(&["libz.so.1", "libc.so.6"], &[LIBC]);
+        greet.file = PathBuf::from("/lib/libgreet.so.1");
+        greet.undefined.insert("gzflags".into(), None);
+        let mut evaluation = judge(&artifact, None);
+        evaluation.tighten(&[("libgreet.so.1".to_string(), greet.clone())]);
+        let report = evaluation.report();
+        assert_eq!(report.tag, "linux");
+        let row = report.reasons.iter().find(|row| row.rule.as_deref() == Some("blacklist")).unwrap();
+        assert_eq!(row.file.as_deref(), Some(std::path::Path::new("/lib/libgreet.so.1")));
+        assert_eq!((row.library.as_deref(), row.symbol.as_deref()), (Some("libz.so.1"), Some("gzflags")));
+        greet.undefined.clear();
+        greet.architecture = "aarch64".into();
+        let mut evaluation = judge(&artifact, None);
+        evaluation.tighten(&[("libgreet.so.1".to_string(), greet)]);
+        assert_eq!(rules(&evaluation.report(), "manylinux_2_17"), ["library", "architecture"]);
+    }
+
+    #[test]
+    fn musl_takes_libc_so_for_itself() {
+        let artifact = demands(&["libc.so"], &[]);
+        let report = Evaluation::new(&artifact, Family::Musllinux, Role::Library, None).report();
+        assert_eq!(report.tag, "musllinux_1_2");
     }
 
     #[test]

@@ -15,14 +15,17 @@ pub mod owned;
 pub mod pages;
 pub mod policy;
 mod questions;
+mod reach;
 mod roles;
 pub mod search_path;
+mod set;
 pub mod tag;
 mod trees;
 pub mod verdict;
 
 pub use external::{External, grafted_name};
 pub use questions::{Question, Questions, answer};
+pub use set::{SetTags, set_tags};
 pub use tag::{Tag, UnknownTag};
 pub use trees::loader_tree;
 
@@ -277,15 +280,23 @@ fn evaluate_elf(
     libc: Libc,
     requested: Option<&Tag>,
 ) -> Result<Option<Evaluation>> {
+    let demands = demands_of_artifact(artifact, binary, source)?;
+    Ok(demands.map(|(demands, role)| Evaluation::new(&demands, family_of(libc), role, requested)))
+}
+
+/// What the artifact demands, and what it may link; `None` for formats without policies.
+fn demands_of_artifact(artifact: &Artifact, binary: &Binary, source: &dyn ReadAt) -> Result<Option<(Demands, Role)>> {
     let Some(slice) = binary.slices.first().filter(|_| binary.format == Format::Elf) else { return Ok(None) };
     let demands = Demands::of(slice, source, artifact.path.clone())?;
-    let family = match libc {
+    let is_program = artifact.kind == ArtifactKind::Bin || slice.kind == ObjectKind::Executable;
+    Ok(Some((demands, if is_program { Role::Program } else { Role::Library })))
+}
+
+const fn family_of(libc: Libc) -> Family {
+    match libc {
         Libc::Glibc => Family::Manylinux,
         Libc::Musl => Family::Musllinux,
-    };
-    let is_program = artifact.kind == ArtifactKind::Bin || slice.kind == ObjectKind::Executable;
-    let role = if is_program { Role::Program } else { Role::Library };
-    Ok(Some(Evaluation::new(&demands, family, role, requested)))
+    }
 }
 
 /// What the external libraries that can be read demand themselves.

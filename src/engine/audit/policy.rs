@@ -97,6 +97,10 @@ pub fn policies(family: Family, architecture: &str) -> Vec<Policy> {
     let mut made = Vec::new();
     for row in rows(family) {
         allowed.extend(row.libraries_added.iter().map(|name| library_name(family, architecture, name)));
+        if family == Family::Musllinux {
+            // musl's loader takes any name that begins with `libc.` for itself (ldso/dynlink.c, the reserved names).
+            allowed.insert("libc.so".to_string());
+        }
         let added = row.versions_added.get(architecture);
         for (namespace, new) in added.into_iter().flatten() {
             let known = Arc::make_mut(versions.entry((*namespace).to_owned()).or_default());
@@ -227,7 +231,7 @@ mod tests {
         {
             let policy = policy(Family::Musllinux, architecture, "musllinux_1_2");
             assert!(policy.allowed.contains(&format!("libc.musl-{name}.so.1")), "{architecture}");
-            assert!(!policy.allowed.contains("libc.so"));
+            assert!(policy.allowed.contains("libc.so"), "the loader takes it for itself");
         }
     }
 }

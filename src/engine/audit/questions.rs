@@ -1,15 +1,16 @@
 //! The questions that take their time, answered only where they are asked, into a report that stands already.
 
-use super::{Audit, AuditOptions, Tag, owned};
-use crate::engine::binary::{Format, ObjectKind};
+use super::exclude::Pattern;
+use super::reach::{self, Subject};
+use super::{Audit, AuditOptions, Lenses, Tag, demands_of, demands_of_artifact, external, family_of, owned};
 use crate::engine::code;
-use crate::engine::deps::{Loader, LoaderInputs, Placed};
+use crate::engine::deps::{Loader, LoaderInputs, Node, Placed, crate_tree_below};
 use crate::engine::file::Windows;
 use crate::engine::project::Artifact;
-use crate::engine::report::audit::{ArtifactKind, ArtifactReport};
-use crate::engine::symbols::{Circumstances, bind};
+use crate::engine::report::audit::ArtifactReport;
+use crate::engine::symbols::bind;
 use crate::engine::{Context, Result};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// What is looked into only where it is asked for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -105,7 +106,45 @@ pub fn answer(
             report.instructions = code::instructions(slice, &source, context)?;
         }
     }
+    if let Some(tag) = &questions.reach {
+        reach_of(found, artifact, clean, options, tag, context)?;
+    }
     context.advance(0)
+}
+
+fn reach_of(
+    found: &mut Audit,
+    artifact: &Artifact,
+    clean: &Path,
+    options: &AuditOptions,
+    tag: &Tag,
+    context: &Context,
+) -> Result<()> {
+    let (Some(binary), Some(graph)) = (&found.binary, &found.graph) else { return Ok(()) };
+    let source = Windows::open(clean)?;
+    let (Some((demands, role)), Some(slice)) = (demands_of_artifact(artifact, binary, &source)?, binary.slices.first())
+    else {
+        return Ok(());
+    };
+    let inputs = options.inputs_for(artifact);
+    let family = family_of(inputs.libc_of(binary));
+    // What would be bundled depends on the tag: a newer one allows more libraries.
+    let bundled = match reach::policy(tag, family, &demands.architecture) {
+        Some(policy) if options.lenses == Lenses::Both => {
+            let placed = Placed { read_from: clean, loaded_as: &artifact.loaded_as };
+            let paths: Vec<PathBuf> = inputs.linked_paths.iter().chain(&options.ld_paths).cloned().collect();
+            let tree = crate_tree_below(&placed, &paths, inputs.sysroot.as_deref())?;
+            let exclude: Vec<Pattern> = options.exclude.iter().map(|text| Pattern::new(text)).collect();
+            demands_of(&external::of_elf(&tree, &policy, &exclude))
+        }
+        _ => Vec::new(),
+    };
+    let subject = Subject { demands: &demands, family, role, slice, source: &source, graph };
+    let answer = reach::reach(tag, &subject, &bundled, context)?;
+    if let Some(policy) = &mut found.report.policy {
+        policy.reach = Some(answer);
+    }
+    Ok(())
 }
 
 fn symbols(
@@ -116,8 +155,9 @@ fn symbols(
     context: &Context,
 ) -> Result<()> {
     let (Some(graph), Some(binary)) = (&found.graph, &found.binary) else { return Ok(()) };
-    let Some(slice) = found.report.slices.first_mut().filter(|_| binary.format == Format::Elf) else { return Ok(()) };
+    let Some(slice) = found.report.slices.first_mut() else { return Ok(()) };
     let inputs = options.inputs_for(artifact);
+    // What the host brings is asked first, as after dlopen(3).
     let host = match &inputs.host {
         Some(program) => {
             let alone = LoaderInputs { host: None, linked_paths: Vec::new(), ..inputs.clone() };
@@ -125,13 +165,7 @@ fn symbols(
         }
         None => None,
     };
-    let is_program = binary.slices.first().is_some_and(|slice| slice.kind == ObjectKind::Executable);
-    let circumstances = Circumstances {
-        artifact: clean,
-        libc: inputs.libc_of(binary),
-        host: host.as_ref(),
-        python_is_there: host.is_none() && !is_program && artifact.kind != ArtifactKind::Bin,
-    };
-    slice.symbols = Some(bind(graph, &circumstances, context)?);
+    let before: Vec<&Node> = host.iter().flat_map(|graph| &graph.nodes).collect();
+    slice.symbols = bind(graph, &Windows::open(clean)?, inputs.libc_of(binary), &before, context)?;
     Ok(())
 }

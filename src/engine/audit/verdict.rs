@@ -27,14 +27,22 @@ pub struct Verdict {
     pub libpython: Vec<PolicyReason>,
     /// What libraries that would be bundled need beyond the policy.
     pub externals: Vec<PolicyReason>,
+    /// The artifact's machine; a library of another is no use beside it.
+    architecture: String,
 }
 
 impl Verdict {
     /// Judges `demands` by `policy`.
     #[must_use]
     pub fn new(policy: Policy, demands: &Demands, role: Role) -> Self {
-        let mut verdict =
-            Self { barriers: Vec::new(), to_bundle: Vec::new(), libpython: Vec::new(), externals: Vec::new(), policy };
+        let mut verdict = Self {
+            barriers: Vec::new(),
+            to_bundle: Vec::new(),
+            libpython: Vec::new(),
+            externals: Vec::new(),
+            architecture: demands.architecture.clone(),
+            policy,
+        };
         if verdict.policy.versions.is_none() {
             verdict.barriers.push(verdict.reason("architecture", demands));
         }
@@ -42,7 +50,8 @@ impl Verdict {
         for demand in too_new {
             verdict.barriers.extend(version_reasons(&verdict.policy, demands, demand, None, "symbol_version"));
         }
-        verdict.judge_black_list(demands);
+        let black_listed = verdict.black_listed(demands);
+        verdict.barriers.extend(black_listed);
         verdict.judge_libraries(demands, role);
         verdict
     }
@@ -57,7 +66,9 @@ impl Verdict {
         reason(&self.policy.name, Some(rule), Some(demands))
     }
 
-    fn judge_black_list(&mut self, demands: &Demands) {
+    /// A row for each symbol of the black list that is used of a library.
+    fn black_listed(&self, demands: &Demands) -> Vec<PolicyReason> {
+        let mut rows = Vec::new();
         for (library, symbols) in &self.policy.black_list {
             if !demands.needed.contains(library) {
                 continue;
@@ -66,10 +77,11 @@ impl Verdict {
                 let bound_to = demands.undefined.get(symbol);
                 if bound_to.is_some_and(|bound_to| bound_to.as_ref().is_none_or(|bound_to| bound_to == library)) {
                     let (library, symbol) = (Some(library.clone()), Some(symbol.clone()));
-                    self.barriers.push(PolicyReason { library, symbol, ..self.reason("blacklist", demands) });
+                    rows.push(PolicyReason { library, symbol, ..self.reason("blacklist", demands) });
                 }
             }
         }
+        rows
     }
 
     fn judge_libraries(&mut self, demands: &Demands, role: Role) {
@@ -92,12 +104,18 @@ impl Verdict {
         }
     }
 
-    /// Counts what an external library `name` needs beyond the policy. Only versions of allowed libraries count: the others
-    /// lie in the bundle.
+    /// Counts what an external library `name` needs beyond the policy: versions and black-listed symbols of allowed
+    /// libraries (the others lie in the bundle), and another machine.
     pub fn count_external(&mut self, name: &str, demands: &Demands) {
         for demand in too_new(&self.policy, demands, Scope::Artifact) {
             let rows = version_reasons(&self.policy, demands, demand, Some(name), "external_symbol_version");
             self.externals.extend(rows);
+        }
+        let black_listed = self.black_listed(demands);
+        self.externals.extend(black_listed);
+        if demands.architecture != self.architecture {
+            let library = Some(name.to_string());
+            self.externals.push(PolicyReason { library, ..self.reason("architecture", demands) });
         }
     }
 

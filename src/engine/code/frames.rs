@@ -52,8 +52,8 @@ struct Frames<'a> {
     length: u64,
     is_64: bool,
     is_big: bool,
-    /// The encoding of addresses, by the place of the Common Information Entry.
-    encodings: BTreeMap<u64, u8>,
+    /// What the Common Information Entries say, by their places.
+    common: BTreeMap<u64, Common>,
     /// The bytes read last, and their place.
     window: (u64, Vec<u8>),
 }
@@ -77,7 +77,7 @@ impl<'a> Frames<'a> {
             length: length.min(source.size().saturating_sub(offset)),
             is_64: tables.is_64,
             is_big: tables.is_big,
-            encodings: BTreeMap::new(),
+            common: BTreeMap::new(),
             window: (0, Vec::new()),
         }))
     }
@@ -103,17 +103,17 @@ impl<'a> Frames<'a> {
             let Some(next) = next.filter(|&next| next <= self.length) else { return Ok(()) };
             let Some(id) = bytes.unsigned(if wide { 8 } else { 4 }) else { return Ok(()) };
             if id == 0 {
-                let encoding = encoding_of(&mut bytes, self.is_64);
-                if let Some(encoding) = encoding.filter(|_| self.encodings.len() < MOST_CIES) {
-                    self.encodings.insert(at, encoding);
+                let common = Common::read(&mut bytes, self.is_64);
+                if let Some(common) = common.filter(|_| self.common.len() < MOST_CIES) {
+                    self.common.insert(at, common);
                 }
-            } else if let Some(encoding) = (at + body).checked_sub(id).and_then(|cie| self.encodings.get(&cie)) {
+            } else if let Some(common) = (at + body).checked_sub(id).and_then(|cie| self.common.get(&cie)) {
                 let here = self.address.wrapping_add(at).wrapping_add(bytes.at as u64);
-                let start = bytes.pointer(*encoding, here, 0, self.is_64);
+                let start = bytes.pointer(common.encoding, here, 0, self.is_64);
                 // The length has the format of an address and is relative to nothing.
-                let size = bytes.pointer(encoding & 0x0f, 0, 0, self.is_64);
+                let size = bytes.pointer(common.encoding & 0x0f, 0, 0, self.is_64);
                 if let (Some(start), Some(size)) = (start, size)
-                    && !found((start, size))
+                    && !found(common.range(start, size))
                 {
                     return Ok(());
                 }
@@ -140,39 +140,57 @@ impl<'a> Frames<'a> {
     }
 }
 
-/// How the Common Information Entry that begins in `bytes`, behind its id, writes the addresses of functions.
-fn encoding_of(bytes: &mut Bytes<'_>, is_64: bool) -> Option<u8> {
-    const ABSOLUTE: u8 = 0;
-    let version = bytes.unsigned(1)?;
-    let augmentation = bytes.text()?;
-    if augmentation.is_empty() {
-        return Some(ABSOLUTE);
-    }
-    // "eh", of compilers before 2000, brings a pointer of its own; nobody has it today.
-    let rest = augmentation.strip_prefix(b"z")?;
-    bytes.leb128()?;
-    bytes.leb128()?;
-    if version == 1 {
-        bytes.unsigned(1)?
-    } else {
-        bytes.leb128()?
-    };
-    bytes.leb128()?;
-    for letter in rest {
-        match letter {
-            b'R' => return u8::try_from(bytes.unsigned(1)?).ok(),
-            b'P' => {
-                let encoding = u8::try_from(bytes.unsigned(1)?).ok()?;
-                bytes.pointer(encoding & 0x0f, 0, 0, is_64)?;
-            }
-            b'L' => {
-                bytes.unsigned(1)?;
-            }
-            b'S' | b'B' | b'G' => {}
-            _ => return None,
+/// What a Common Information Entry says of the functions that refer to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Common {
+    /// How their addresses are written.
+    encoding: u8,
+    /// Whether the frames are those of signal handlers.
+    signal: bool,
+}
+
+impl Common {
+    /// Reads the entry that begins in `bytes`, behind its id; `None` for one that is written in an unknown way.
+    fn read(bytes: &mut Bytes<'_>, is_64: bool) -> Option<Self> {
+        let mut common = Self { encoding: 0, signal: false };
+        let version = bytes.unsigned(1)?;
+        let augmentation = bytes.text()?;
+        if augmentation.is_empty() {
+            return Some(common);
         }
+        // "eh", of compilers before 2000, brings a pointer of its own; nobody has it today.
+        let rest = augmentation.strip_prefix(b"z")?;
+        common.signal = rest.contains(&b'S');
+        bytes.leb128()?;
+        bytes.leb128()?;
+        if version == 1 {
+            bytes.unsigned(1)?
+        } else {
+            bytes.leb128()?
+        };
+        bytes.leb128()?;
+        for letter in rest {
+            match letter {
+                b'R' => common.encoding = u8::try_from(bytes.unsigned(1)?).ok()?,
+                b'P' => {
+                    let encoding = u8::try_from(bytes.unsigned(1)?).ok()?;
+                    bytes.pointer(encoding & 0x0f, 0, 0, is_64)?;
+                }
+                b'L' => {
+                    bytes.unsigned(1)?;
+                }
+                b'S' | b'B' | b'G' => {}
+                _ => return None,
+            }
+        }
+        Some(common)
     }
-    Some(ABSOLUTE)
+
+    /// The range of a function. That of a signal's return begins a byte before its code, for unwinders that look up the
+    /// address before the one to which a function returns.
+    fn range(self, start: u64, size: u64) -> Range {
+        if self.signal { (start.wrapping_add(1), size.saturating_sub(1)) } else { (start, size) }
+    }
 }
 
 /// Numbers of the unwind tables, taken one after the other.

@@ -42,6 +42,7 @@ pub fn instructions(slice: &Slice, source: &dyn ReadAt, context: &Context) -> Re
         baseline: baseline.to_owned(),
         level: highest.and_then(level).map(str::to_owned),
         marked: marked(source, &details.tables).map(str::to_owned),
+        instructions: counted.instructions,
         bytes_decoded: counted.bytes,
         bytes_unknown: counted.unknown,
         features: features.into_iter().map(|(_, feature)| feature).collect(),
@@ -75,6 +76,83 @@ fn feature_use(code: &Code<'_>, feature: Feature, uses: &Uses, levelled: bool) -
 
 fn function_use(name: Option<String>, address: u64, tally: &Tally) -> FunctionUse {
     let mut example = String::new();
-    FastFormatter::new().format(&tally.first, &mut example);
+    let mut formatter = FastFormatter::new();
+    formatter.options_mut().set_use_hex_prefix(true);
+    formatter.options_mut().set_space_after_operand_separator(true);
+    formatter.format(&tally.first, &mut example);
     FunctionUse { name, address, instructions: tally.count, first: tally.first.ip(), example }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::users_of_symbols;
+    use super::*;
+    use crate::engine::Error;
+    use crate::engine::binary;
+    use crate::engine::file::{MemoryBytes, Windows};
+    use std::process::Command;
+
+    fn library() -> Vec<u8> {
+        let directory = tempfile::tempdir().unwrap();
+        let (source, output) = (directory.path().join("a.c"), directory.path().join("a.so"));
+        std::fs::write(&source, "int puts(const char *); int say(void) { return puts(\"a\") + 1; }").unwrap();
+        let status = Command::new("cc").args(["-O1", "-shared", "-fPIC", "-o"]).args([&output, &source]).status();
+        assert!(status.unwrap().success());
+        std::fs::read(&output).unwrap()
+    }
+
+    #[test]
+    fn a_damaged_file_gives_an_answer_or_an_error() {
+        let whole = library();
+        let sections = u64::from_le_bytes(whole[40..48].try_into().unwrap()) as usize;
+        let (mut read, mut refused) = (0, 0);
+        let mut look = |bytes: Vec<u8>| {
+            let source = MemoryBytes::new("a.so".into(), bytes);
+            let Ok(mut binary) = binary::read(&source) else { return };
+            let slice = binary.slices.remove(0);
+            let context = Context::new();
+            match instructions(&slice, &source, &context).and(users_of_symbols(&slice, &source, &["puts"], &context)) {
+                Ok(_) => read += 1,
+                Err(Error::Malformed { .. }) => refused += 1,
+                Err(other) => panic!("{other}"),
+            }
+        };
+        // The headers, the tables behind them, and the section headers; then files that end early.
+        for at in (0..0x400).chain(sections..whole.len()) {
+            for value in [0, 1, 0x7f, 0xff] {
+                let mut bytes = whole.clone();
+                bytes[at] = value;
+                look(bytes);
+            }
+        }
+        for length in (64..whole.len()).step_by(97) {
+            look(whole[..length].to_vec());
+        }
+        assert!(read > 1000 && refused > 10, "{read} {refused}");
+    }
+
+    #[test]
+    fn whoever_cancels_is_heard() {
+        let source = MemoryBytes::new("a.so".into(), library());
+        let slice = binary::read(&source).unwrap().slices.remove(0);
+        let context = Context::new();
+        context.cancel();
+        if slice.arch.name == "x86_64" {
+            assert!(matches!(instructions(&slice, &source, &context), Err(Error::Cancelled)));
+        }
+    }
+
+    #[test]
+    fn other_machines_get_no_answer() {
+        let mut bytes = library();
+        bytes[18] = 243;
+        let source = MemoryBytes::new("a.so".into(), bytes);
+        let slice = binary::read(&source).unwrap().slices.remove(0);
+        assert!(instructions(&slice, &source, &Context::new()).unwrap().is_none());
+        let own = std::env::current_exe().unwrap();
+        let source = Windows::open(&own).unwrap();
+        let slice = binary::read(&source).unwrap().slices.remove(0);
+        let report = instructions(&slice, &source, &Context::new()).unwrap();
+        assert_eq!(report.is_some(), cfg!(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "x86"))));
+    }
 }

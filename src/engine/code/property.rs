@@ -19,15 +19,16 @@ pub(super) fn marked(source: &dyn ReadAt, tables: &Tables) -> Option<&'static st
     let notes = tables.segments.iter().filter(|segment| matches!(segment.p_type, PT_GNU_PROPERTY | PT_NOTE));
     let needed = notes.filter_map(|segment| {
         let bytes = source.bytes(segment.p_offset, segment.p_filesz.min(MOST_BYTES)).ok()?;
-        needed_in(&bytes, if tables.is_64 { 8 } else { 4 })
+        let notes = if segment.p_align == 8 { 8 } else { 4 };
+        needed_in(&bytes, notes, if tables.is_64 { 8 } else { 4 })
     });
     let bits = needed.max()?;
     LEVELS.iter().enumerate().rev().find(|(bit, _)| bits & 1 << bit != 0).map(|(_, level)| *level)
 }
 
-/// The value of `ISA_1_NEEDED` in `notes`, whose properties are aligned to `step` bytes.
-fn needed_in(notes: &[u8], step: usize) -> Option<u32> {
-    let mut rest = notes;
+/// The value of `ISA_1_NEEDED` in `bytes`, in which notes are aligned to `notes` bytes and properties to `properties`.
+fn needed_in(bytes: &[u8], notes: usize, properties: usize) -> Option<u32> {
+    let mut rest = bytes;
     loop {
         let [name, size, kind] = [word(rest, 0)?, word(rest, 4)?, word(rest, 8)?];
         let start = 12_usize.checked_add(name as usize)?.checked_next_multiple_of(4)?;
@@ -35,11 +36,11 @@ fn needed_in(notes: &[u8], step: usize) -> Option<u32> {
         let body = rest.get(start..end)?;
         if kind == PROPERTIES
             && rest.get(12..16) == Some(b"GNU\0")
-            && let Some(value) = property_in(body, step)
+            && let Some(value) = property_in(body, properties)
         {
             return Some(value);
         }
-        rest = rest.get(end.checked_next_multiple_of(step)?..)?;
+        rest = rest.get(end.checked_next_multiple_of(notes)?..)?;
     }
 }
 
@@ -66,10 +67,12 @@ mod tests {
         let words = |words: &[u32]| words.iter().flat_map(|word| word.to_le_bytes()).collect::<Vec<u8>>();
         let gnu = u32::from_le_bytes(*b"GNU\0");
         let note = words(&[4, 32, 5, gnu, 0xc000_0002, 4, 3, 0, 0xc000_8002, 4, 7, 0]);
-        assert_eq!(needed_in(&note, 8), Some(7));
-        assert_eq!(needed_in(&note[..40], 8), None);
+        assert_eq!(needed_in(&note, 8, 8), Some(7));
+        assert_eq!(needed_in(&note[..40], 8, 8), None);
         let other = words(&[4, 4, 3, gnu, 9]);
-        assert_eq!(needed_in(&[other, note].concat(), 4), Some(7));
-        assert_eq!(needed_in(&words(&[u32::MAX, u32::MAX, 5, gnu, 1]), 8), None);
+        assert_eq!(needed_in(&[other, note].concat(), 4, 8), Some(7));
+        let narrow = words(&[4, 24, 5, gnu, 0xc000_0002, 4, 3, 0xc000_8002, 4, 3]);
+        assert_eq!(needed_in(&narrow, 4, 4), Some(3));
+        assert_eq!(needed_in(&words(&[u32::MAX, u32::MAX, 5, gnu, 1]), 8, 8), None);
     }
 }

@@ -48,6 +48,8 @@ pub(super) struct Uses {
 /// What was counted in some code.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Counted {
+    /// How many instructions there are.
+    pub(super) instructions: u64,
     /// How many bytes were read.
     pub(super) bytes: u64,
     /// How many of them are no instructions.
@@ -59,6 +61,7 @@ pub(super) struct Counted {
 impl Counted {
     /// Adds `other`, which was counted at higher addresses.
     pub(super) fn add(&mut self, other: Self) {
+        self.instructions += other.instructions;
         self.bytes += other.bytes;
         self.unknown += other.unknown;
         for (feature, uses) in other.features {
@@ -81,11 +84,21 @@ enum Kind {
     Tzcnt,
 }
 
+/// What stands in some bytes.
+struct Stands {
+    instructions: u64,
+    /// Bytes that begin no instruction.
+    unknown: u64,
+    /// Bytes at the end that begin an instruction which goes on beyond.
+    cut: u64,
+}
+
 /// Counts in one chunk.
 pub(super) struct Counter<'a> {
     table: &'a FeatureTable,
     bits: u32,
     place: usize,
+    instructions: u64,
     bytes: u64,
     unknown: u64,
     /// By the function's number; `None` for code outside of functions.
@@ -95,15 +108,17 @@ pub(super) struct Counter<'a> {
 impl<'a> Counter<'a> {
     /// A counter for a chunk of place number `place`, whose code has `bits` bits.
     pub(super) fn new(table: &'a FeatureTable, bits: u32, place: usize) -> Self {
-        Self { table, bits, place, bytes: 0, unknown: 0, found: BTreeMap::new() }
+        Self { table, bits, place, instructions: 0, bytes: 0, unknown: 0, found: BTreeMap::new() }
     }
 
-    /// Decodes `bytes` and returns how many it is done with, and how many of them are unknown.
-    fn count(&self, bytes: &[u8], address: u64, ends: bool, found: &mut Vec<(Kind, Tally)>) -> (usize, u64) {
-        let mut unknown = 0;
+    /// Decodes `bytes` and returns how many it is done with, and what stands there.
+    fn count(&self, bytes: &[u8], address: u64, ends: bool, found: &mut Vec<(Kind, Tally)>) -> (usize, Stands) {
+        let (mut instructions, mut unknown, mut cut) = (0, 0, 0);
         let used = decode(self.bits, bytes, address, ends, &mut |decoded| match decoded {
             Decoded::Unknown => unknown += 1,
+            Decoded::Cut(bytes) => cut = bytes,
             Decoded::Instruction(instruction) => {
+                instructions += 1;
                 let tzcnt = is_tzcnt(instruction.code()).then_some(Kind::Tzcnt);
                 for kind in self.table.of(instruction).map(Kind::Feature).chain(tzcnt) {
                     match found.iter_mut().find(|(seen, _)| *seen == kind) {
@@ -113,7 +128,7 @@ impl<'a> Counter<'a> {
                 }
             }
         });
-        (used, unknown)
+        (used, Stands { instructions, unknown, cut })
     }
 
     fn keep(&mut self, owner: Option<usize>, found: Vec<(Kind, Tally)>) {
@@ -132,18 +147,24 @@ impl Reader for Counter<'_> {
         let bytes = if stretch.owner.is_none() { bytes.get(..BLOCK).unwrap_or(bytes) } else { bytes };
         let ends = address.saturating_add(bytes.len() as u64) == stretch.end;
         let mut found = Vec::new();
-        let (used, unknown) = self.count(bytes, address, ends, &mut found);
-        let is_table = stretch.owner.is_none() && unknown > 0;
+        let (used, stands) = self.count(bytes, address, ends, &mut found);
+        let is_table = stretch.owner.is_none() && stands.unknown > 0;
         self.bytes += used as u64;
-        self.unknown += if is_table { used as u64 } else { unknown };
+        self.unknown += if is_table { used as u64 } else { stands.unknown + stands.cut };
         if !is_table {
+            self.instructions += stands.instructions;
             self.keep(stretch.owner, found);
         }
         used
     }
 
     fn found(self) -> Counted {
-        let mut counted = Counted { bytes: self.bytes, unknown: self.unknown, features: BTreeMap::new() };
+        let mut counted = Counted {
+            instructions: self.instructions,
+            bytes: self.bytes,
+            unknown: self.unknown,
+            features: BTreeMap::new(),
+        };
         let mut found = self.found.clone();
         for ((owner, kind), tally) in self.found {
             let has = |feature: &Feature| found.contains_key(&(owner, Kind::Feature(*feature)));

@@ -72,7 +72,11 @@ pub fn users_of_symbols(
     users.extend(data_owners(&code, &imports.words, context)?);
     let mut answer: BTreeMap<String, SymbolUsers> =
         symbols.iter().map(|symbol| ((*symbol).to_owned(), SymbolUsers::default())).collect();
+    let copied: BTreeSet<usize> = imports.copies.values().map(|(_, number)| *number).collect();
     for (number, owner) in users {
+        if copied.contains(&number) && is_start_code(&code, owner) {
+            continue;
+        }
         let Some(entry) = symbols.get(number).and_then(|symbol| answer.get_mut(*symbol)) else { continue };
         entry.total += 1;
         if entry.functions.len() < MOST_USERS {
@@ -81,6 +85,13 @@ pub fn users_of_symbols(
     }
     answer.values_mut().for_each(|users| users.functions.sort());
     Ok(Some(answer))
+}
+
+/// Whether `owner` is code that the compiler links into every program and that names the end of the program's data, where
+/// the linker puts copies too: the two can't be told apart by the address.
+fn is_start_code(code: &Code<'_>, owner: Owner) -> bool {
+    matches!(owner, Owner::Function(_))
+        && matches!(name_of(code, owner).as_str(), "deregister_tm_clones" | "register_tm_clones")
 }
 
 /// The addresses of the stubs that jump through the slots of `imports`.

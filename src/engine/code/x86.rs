@@ -1,6 +1,6 @@
 //! Decoding x86 code, 32 and 64 bit.
 
-use iced_x86::{Decoder, DecoderOptions, Instruction};
+use iced_x86::{Decoder, DecoderError, DecoderOptions, Instruction};
 
 /// The longest instruction, in bytes.
 const LONGEST: usize = 15;
@@ -11,6 +11,8 @@ pub(super) enum Decoded<'a> {
     Instruction(&'a Instruction),
     /// A byte with which no instruction begins.
     Unknown,
+    /// This many last bytes, with which an instruction begins that does not end before the code does.
+    Cut(u64),
 }
 
 /// Decodes `bytes`, which lie at `address`, one instruction after the other, and gives each to `visit`.
@@ -24,6 +26,10 @@ pub(super) fn decode(bits: u32, bytes: &[u8], address: u64, ends: bool, visit: &
     while decoder.position() < stop {
         let start = decoder.position();
         decoder.decode_out(&mut instruction);
+        if instruction.is_invalid() && decoder.last_error() == DecoderError::NoMoreBytes {
+            visit(Decoded::Cut((bytes.len() - start) as u64));
+            return bytes.len();
+        }
         if instruction.is_invalid() {
             visit(Decoded::Unknown);
             if decoder.set_position(start + 1).is_err() {
@@ -49,6 +55,7 @@ mod tests {
                 seen.push(match decoded {
                     Decoded::Instruction(instruction) => instruction.ip(),
                     Decoded::Unknown => 0,
+                    Decoded::Cut(bytes) => bytes,
                 })
             });
             (used, seen)
@@ -56,7 +63,7 @@ mod tests {
         // In 64-bit code 06 begins nothing.
         assert_eq!(read(&[0x90, 0x06, 0x06, 0xc3], true), (4, vec![0x1000, 0, 0, 0x1003]));
         // A call without its last byte.
-        assert_eq!(read(&[0xe8, 1, 2, 3], true).0, 4);
+        assert_eq!(read(&[0x90, 0xe8, 1, 2, 3], true), (5, vec![0x1000, 4]));
         assert_eq!(read(&[0x90; 20], false), (5, (0x1000..0x1005).collect()));
     }
 }

@@ -5,8 +5,8 @@
 //! opened for another reason than that it is not there or not allowed ends the list it was sought by (`open_path`). musl
 //! takes the first file that it can open and fails if that is not the one. dyld and Windows look on.
 
+use super::abi::{self, AbiMatch};
 use super::inputs::Libc;
-use super::machine;
 use super::objects::{Looked, Object, Objects};
 use crate::engine::binary::{Arch, Binary, Endian, Format};
 use crate::engine::report::audit::Rejection;
@@ -76,9 +76,6 @@ fn judge_elf(object: Arc<Object>, wanted: &Arch) -> Verdict {
     let Some(slice) = binary.slices.first() else {
         return Verdict::Ends(Rejection::NotALibrary, "damaged beyond its header");
     };
-    if !machine::same_abi(wanted, slice.arch.flags) {
-        return Verdict::PassedOver(Rejection::WrongAbi);
-    }
     let flags = slice.elf.as_ref().and_then(|details| details.tables.dynamic_value(FLAGS_1)).unwrap_or(0);
     if flags & PIE != 0 {
         return Verdict::Ends(Rejection::NotALibrary, "cannot dynamically load position-independent executable");
@@ -100,25 +97,74 @@ fn judge_header(head: &[u8], wanted: &Arch) -> Option<Verdict> {
     if byte(4) != if wanted.bits == 64 { 2 } else { 1 } {
         return Some(Verdict::PassedOver(Rejection::WrongClass));
     }
-    if byte(5) != if wanted.endian == Endian::Little { 1 } else { 2 } {
-        return Some(Verdict::Ends(Rejection::WrongEndian, "ELF file data encoding is the other one"));
+    match (wanted.endian, byte(5)) {
+        (Endian::Little, 1) | (Endian::Big, 2) => {}
+        (Endian::Little, _) => {
+            return Some(Verdict::Ends(Rejection::WrongEndian, "ELF file data encoding not little-endian"));
+        }
+        (Endian::Big, _) => {
+            return Some(Verdict::Ends(Rejection::WrongEndian, "ELF file data encoding not big-endian"));
+        }
     }
-    // 0 is System V, 3 GNU; ld.so takes no others.
-    if !matches!(byte(7), 0 | 3) {
-        return Some(Verdict::Ends(Rejection::WrongAbi, "ELF file OS ABI invalid"));
+    if let Some(message) = wrong_ident(head, wanted) {
+        let rejection = if message.contains("ABI") { Rejection::WrongAbi } else { Rejection::NotALibrary };
+        return Some(Verdict::Ends(rejection, message));
     }
     let half = |at: usize| match wanted.endian {
         Endian::Little => u16::from_le_bytes([byte(at), byte(at + 1)]),
         Endian::Big => u16::from_be_bytes([byte(at), byte(at + 1)]),
     };
-    if u32::from(half(18)) != wanted.machine {
+    let word = |at: usize| match wanted.endian {
+        Endian::Little => u32::from(half(at)) | u32::from(half(at + 2)) << 16,
+        Endian::Big => u32::from(half(at)) << 16 | u32::from(half(at + 2)),
+    };
+    let of_machine = u32::from(half(18)) == wanted.machine;
+    let abi = abi::matches(wanted, word(if wanted.bits == 64 { 48 } else { 36 }));
+    // ARM's float ABI is part of what its ld.so expects of the first bytes.
+    if of_machine && abi == AbiMatch::Ends {
+        return Some(Verdict::Ends(Rejection::WrongAbi, "internal error"));
+    }
+    if word(20) != 1 {
+        return Some(Verdict::Ends(Rejection::NotALibrary, "ELF file version does not match current one"));
+    }
+    if !of_machine {
         return Some(Verdict::PassedOver(Rejection::WrongArch));
     }
+    if abi == AbiMatch::PassedOver {
+        return Some(Verdict::PassedOver(Rejection::WrongAbi));
+    }
+    let program_header_size = if wanted.bits == 64 { 56 } else { 32 };
     match half(16) {
+        SHARED_OBJECT | EXECUTABLE if half(if wanted.bits == 64 { 54 } else { 42 }) != program_header_size => {
+            Some(Verdict::Ends(Rejection::NotALibrary, "ELF file's phentsize not the expected size"))
+        }
         SHARED_OBJECT => None,
         EXECUTABLE => Some(Verdict::Ends(Rejection::NotALibrary, "cannot dynamically load executable")),
-        _ => Some(Verdict::Ends(Rejection::NotALibrary, "only shared objects and executables can be loaded")),
+        _ => Some(Verdict::Ends(Rejection::NotALibrary, "only ET_DYN and ET_EXEC can be loaded")),
     }
+}
+
+/// What is wrong with the identification's last bytes, in the loader's words.
+fn wrong_ident(head: &[u8], wanted: &Arch) -> Option<&'static str> {
+    const ARM: u32 = 40;
+    let rest = head.get(6..16)?;
+    match rest {
+        [version, ..] if *version != 1 => Some("ELF file version ident does not match current one"),
+        // 0 is System V, 3 GNU, 64 ARM's own; ld.so takes no others.
+        [_, os, ..] if !(matches!(os, 0 | 3) || (*os == 64 && wanted.machine == ARM)) => {
+            Some("ELF file OS ABI invalid")
+        }
+        [_, os, version, ..] if !fits_abi_version(wanted, *os, *version) => Some("ELF file ABI version invalid"),
+        [_, _, _, padding @ ..] if padding.iter().any(|byte| *byte != 0) => Some("nonzero padding in e_ident"),
+        _ => None,
+    }
+}
+
+/// glibc's `libc-abis` count the extensions of GNU that a file may need; MIPS counts its own from the beginning.
+fn fits_abi_version(wanted: &Arch, os: u8, version: u8) -> bool {
+    const MIPS: [u32; 2] = [8, 10];
+    let is_mips = MIPS.contains(&wanted.machine);
+    version == 0 || (os == 3 && version < 4) || (is_mips && version < 6)
 }
 
 fn judge_other(object: Arc<Object>, wanted: &Arch, format: Format) -> Verdict {
@@ -141,6 +187,8 @@ mod tests {
         head[..8].copy_from_slice(&[0x7f, b'E', b'L', b'F', 2, 1, 1, 0]);
         head[16] = 3;
         head[18] = 62;
+        head[20] = 1;
+        head[54] = 56;
         edit(&mut head);
         head
     }
@@ -162,6 +210,11 @@ mod tests {
         assert_eq!(passed(header(|head| head[7] = 9)), "ends WrongAbi");
         assert_eq!(passed(header(|head| head[16] = 2)), "ends NotALibrary");
         assert_eq!(passed(header(|head| head[0] = b'!')), "ends NotALibrary");
+        assert_eq!(passed(header(|head| head[6] = 2)), "ends NotALibrary", "version in the identification");
+        assert_eq!(passed(header(|head| head[8] = 1)), "ends WrongAbi", "ABI version");
+        assert_eq!(passed(header(|head| head[54] = 32)), "ends NotALibrary", "size of program headers");
+        assert_eq!(passed(header(|head| head[12] = 1)), "ends NotALibrary", "padding");
+        assert_eq!(passed(header(|head| head[20] = 2)), "ends NotALibrary", "version");
         assert_eq!(passed(b"INPUT(-lx)".to_vec()), "ends NotALibrary");
         assert_eq!(passed(Vec::new()), "ends NotALibrary");
     }

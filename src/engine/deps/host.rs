@@ -33,7 +33,10 @@ pub(super) fn narrow(graph: Graph, artifact: usize) -> Graph {
     let edge = |mut edge: Edge| {
         let loaded_before = edge.found_by.as_ref().is_some_and(|by| by.rule == SearchRule::AlreadyLoaded);
         if edge.from >= artifact && edge.to < artifact && loaded_before {
-            edge.note = Some(format!("brought by {program}"));
+            edge.note = Some(match edge.note.take() {
+                Some(note) => format!("brought by {program}; {note}"),
+                None => format!("brought by {program}"),
+            });
         }
         Some(Edge { from: number(edge.from)?, to: number(edge.to)?, ..edge })
     };

@@ -4,10 +4,12 @@
 //! Where each loader looks stands in `glibc`, `musl`, `dyld` and `windows`; whether a file will do, in `candidate`; what is
 //! in the process already, in `loaded`.
 
+use super::bounds::Bounds;
 use super::candidate::Judge;
 use super::graph::{Edge, Graph, Node, NodeKind};
 use super::host::narrow;
 use super::inputs::{Libc, LoaderInputs};
+use super::load_notes::{self, OwnSearches};
 use super::loaded::{Loaded, present};
 use super::objects::{Looked, Objects};
 use super::preload::preloads;
@@ -15,9 +17,11 @@ use super::process::Process;
 use super::search::{Group, Outcome, Request, search};
 use super::sysroot::View;
 use super::{dyld, glibc, musl, versions, windows};
-use crate::engine::binary::{Arch, Format, Name, Needed, NeededBinding};
+use crate::engine::binary::elf::FilterKind;
+use crate::engine::binary::{Arch, Format, Name, Needed, NeededBinding, Slice};
 use crate::engine::report::audit::{FoundBy, SearchRule};
 use crate::engine::{Context, Result};
+use goblin::elf::dynamic::DT_NEEDED;
 use std::collections::VecDeque;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -55,14 +59,32 @@ pub(super) fn load(
         Judge::Other(_) => Process::other(inputs),
     };
     let loaded = Loaded::new(judge);
-    let mut load = Load { objects, process, judge, arch, loaded, interpreter: None, queue: VecDeque::new() };
-    let Some(host) = host else {
-        load.run(artifact, context)?;
-        return Ok(load.loaded.graph);
+    let mut load = Load {
+        objects,
+        process,
+        judge,
+        arch,
+        loaded,
+        interpreter: None,
+        queue: VecDeque::new(),
+        own_searches: OwnSearches::default(),
+        bounds: Bounds::default(),
     };
-    load.run(host, context)?;
-    let number = load.open(artifact, context)?;
-    Ok(narrow(load.loaded.graph, number))
+    let mut graph = match host {
+        None => {
+            load.run(artifact, context)?;
+            load.loaded.graph
+        }
+        Some(host) => {
+            load.run(host, context)?;
+            let number = load.open(artifact, context)?;
+            narrow(load.loaded.graph, number)
+        }
+    };
+    if judge == Judge::Elf(Libc::Glibc) {
+        versions::mark_unanswered(&mut graph);
+    }
+    Ok(graph)
 }
 
 /// One load under way.
@@ -76,6 +98,26 @@ struct Load<'a> {
     interpreter: Option<PathBuf>,
     /// The objects whose requests are still to be made.
     queue: VecDeque<usize>,
+    /// What searches have come to, so that none is made twice.
+    own_searches: OwnSearches,
+    bounds: Bounds,
+}
+
+/// What `slice` asks for, in its order; only glibc heeds filters.
+fn requests(slice: &Slice, judge: Judge) -> Vec<(Needed, Option<FilterKind>)> {
+    let plain = || slice.needed.iter().map(|needed| (needed.clone(), None));
+    let details = slice.elf.as_ref().filter(|details| judge == Judge::Elf(Libc::Glibc) && !details.filters.is_empty());
+    let Some(details) = details else { return plain().collect() };
+    let filter = |(kind, name): &(FilterKind, Name)| {
+        let binding = if *kind == FilterKind::Auxiliary { NeededBinding::Weak } else { NeededBinding::Required };
+        (Needed { name: name.clone(), binding }, Some(*kind))
+    };
+    let (mut needed, mut filters) = (plain(), details.filters.iter().map(filter));
+    let next = |tag: u64| match tag {
+        DT_NEEDED => needed.next(),
+        tag => FilterKind::of_tag(tag).and_then(|_| filters.next()),
+    };
+    details.tables.dynamic.iter().map(|entry| entry.d_tag).filter_map(next).collect()
 }
 
 impl Load<'_> {
@@ -129,10 +171,24 @@ impl Load<'_> {
         if !matches!(node.kind, NodeKind::Root | NodeKind::Library) {
             return;
         }
-        let needed = node.loaded().map(|slice| slice.needed.clone()).unwrap_or_default();
-        for asked in &needed {
+        let requests = node.loaded().map(|slice| requests(slice, self.judge)).unwrap_or_default();
+        let mut filters = Vec::new();
+        for (asked, filter) in &requests {
             let edge = self.request(from, asked, Asked::ByNode);
-            self.loaded.graph.edges.push(edge);
+            if let Some(kind) = filter {
+                filters.push(edge.to);
+                let note = load_notes::filter(*kind, self.loaded.nodes().get(from));
+                self.loaded.graph.edges.push(Edge { note: Some(note), ..edge });
+            } else {
+                self.loaded.graph.edges.push(edge);
+            }
+        }
+        // What stands in for an object comes before it, and makes its own requests before all that still wait.
+        for id in filters.into_iter().rev() {
+            if let Some(place) = self.queue.iter().position(|waiting| *waiting == id) {
+                self.queue.remove(place);
+                self.queue.push_front(id);
+            }
         }
     }
 
@@ -158,20 +214,17 @@ impl Load<'_> {
         let name = &self.filled_in(from, &asked.name);
         if let Some(to) = self.already_loaded(from, name) {
             let by = FoundBy { rule: SearchRule::AlreadyLoaded, entry: None, owner: None, hwcaps: None };
-            return self.edge(from, asked, to, Outcome::default(), Some(by));
+            let note = if how == Asked::ByNode { self.order_note(from, name, to) } else { None };
+            return Edge { note, ..self.edge(from, asked, to, Outcome::default(), Some(by)) };
         }
         if let Some(kind) = self.known_by_name(name) {
             let to = self.loaded.add_named(name, from, kind);
             return self.edge(from, asked, to, Outcome::default(), None);
         }
-        let request = Request {
-            name,
-            root: &self.process.root,
-            arch: &self.arch,
-            judge: self.judge,
-            subdirectories: &self.process.subdirectories,
-        };
-        let mut outcome = search(self.objects, request, &self.places(from, name, how));
+        let request = self.searched(name);
+        let places = self.places(from, name, how);
+        let mut outcome = search(self.objects, request, &places);
+        self.own_searches.remember(name, &places, outcome.found.as_ref());
         match outcome.found.take() {
             Some(found) => {
                 let by = found.by.clone();
@@ -189,6 +242,38 @@ impl Load<'_> {
         }
     }
 
+    fn searched<'b>(&'b self, name: &'b Name) -> Request<'b> {
+        Request {
+            name,
+            root: &self.process.root,
+            arch: &self.arch,
+            judge: self.judge,
+            subdirectories: &self.process.subdirectories,
+            bounds: &self.bounds,
+        }
+    }
+
+    /// What there is to say of node `to` that answers to `name`, where the search of node `from` would not have found it.
+    fn order_note(&mut self, from: usize, name: &Name, to: usize) -> Option<String> {
+        let node = self.loaded.nodes().get(to)?;
+        if !matches!(self.judge, Judge::Elf(_)) || node.kind == NodeKind::Interpreter {
+            return None;
+        }
+        let places = self.places(from, name, Asked::ByNode);
+        let own = match self.own_searches.known(name, &places) {
+            Some(own) => own,
+            None => {
+                let found = search(self.objects, self.searched(name), &places).found;
+                self.own_searches.remember(name, &places, found.as_ref())
+            }
+        };
+        let by_order = match &own {
+            Some(own) if self.loaded.is_file(to, own.inode) => return None,
+            own => load_notes::by_order(name, self.loaded.nodes(), to, own.as_ref().map(|own| own.path.as_path())),
+        };
+        Some(by_order)
+    }
+
     /// Everywhere that the loader looks for `name` on behalf of node `from`.
     fn places(&self, from: usize, name: &Name, how: Asked) -> Vec<Group> {
         let nodes = self.loaded.nodes();
@@ -204,11 +289,12 @@ impl Load<'_> {
     fn edge(&self, from: usize, asked: &Needed, to: usize, outcome: Outcome, found_by: Option<FoundBy>) -> Edge {
         let ends = (self.loaded.graph.nodes.get(from), self.loaded.graph.nodes.get(to));
         let slices = match ends {
-            (Some(from), Some(to)) => from.loaded().zip(to.loaded()),
+            (Some(from), Some(to)) if self.judge == Judge::Elf(Libc::Glibc) => from.loaded().zip(to.loaded()),
             _ => None,
         };
-        let versions_missing =
-            slices.map(|(requester, found)| versions::missing(requester, &asked.name, found)).unwrap_or_default();
+        let versions_missing = slices
+            .map(|(asking, found)| versions::missing(asking, &asked.name, found, &self.bounds))
+            .unwrap_or_default();
         Edge {
             from,
             needed: asked.name.clone(),
@@ -217,7 +303,7 @@ impl Load<'_> {
             candidates: outcome.candidates,
             versions_missing,
             binding: asked.binding,
-            note: None,
+            note: load_notes::unrecorded(outcome.unrecorded),
             gave_up: outcome.gave_up,
         }
     }

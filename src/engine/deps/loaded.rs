@@ -39,6 +39,11 @@ impl Loaded {
         self.names.get(&self.key(name)).copied()
     }
 
+    /// Whether node `id` is the file `inode`.
+    pub(super) fn is_file(&self, id: usize, inode: (u64, u64)) -> bool {
+        self.inodes.get(&inode) == Some(&id)
+    }
+
     /// The number of what was not searched for: the artifact, or the program that hosts it.
     pub(super) fn add_root(&mut self, node: Node, inode: (u64, u64)) -> usize {
         let id = self.add(node);

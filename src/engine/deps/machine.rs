@@ -135,10 +135,3 @@ impl Machine {
         vec![Path::new("/").join(self.library), Path::new("/usr").join(self.library)]
     }
 }
-
-/// Whether two ABIs of one machine exclude each other (RISC-V's float ABI and RVE bits, as its ld.so checks them).
-pub(super) fn same_abi(wanted: &Arch, flags: u32) -> bool {
-    const RISCV: u32 = 243;
-    const RVE: u32 = 0x8;
-    wanted.machine != RISCV || wanted.flags & (RISCV_FLOAT_ABI | RVE) == flags & (RISCV_FLOAT_ABI | RVE)
-}

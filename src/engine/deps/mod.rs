@@ -1,6 +1,8 @@
 //! Dependencies, seen through two lenses: what the real loader would do ([`Loader`]), and what the repair tool believes
 //! ([`crate_tree`], the `lddtree` crate as maturin uses it). Where they differ ([`differences`]) is often the user's bug.
 
+mod abi;
+mod bounds;
 mod cache;
 mod candidate;
 mod conf;
@@ -14,6 +16,7 @@ mod lddtree;
 mod ldso;
 mod lists;
 mod load;
+mod load_notes;
 mod loaded;
 mod loader;
 mod machine;

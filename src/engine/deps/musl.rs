@@ -5,7 +5,7 @@
 
 use super::graph::Node;
 use super::lists::{self, EmptyEntry, List};
-use super::process::{Process, chain, run_path};
+use super::process::{Process, run_path};
 use super::search::{At, Group, Place};
 use super::sysroot::View;
 use super::tokens::{Tokens, as_path, expand};
@@ -13,7 +13,7 @@ use crate::engine::binary::{Name, RunPathTag};
 use crate::engine::file::{ReadAt, Windows};
 use crate::engine::report::audit::SearchRule;
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// A larger file is no list of directories.
@@ -39,7 +39,11 @@ pub(super) fn places(process: &Process<'_>, nodes: &[Node], requester: Option<us
         let make = || plain(process, SearchRule::LdLibraryPath, View::Host, variable.as_bytes());
         groups.push(process.lists.variable(make));
     }
-    for (id, node) in requester.into_iter().flat_map(|requester| chain(nodes, requester)) {
+    let bears = |node: &Node| node.loaded().is_some_and(|slice| !slice.run_paths.is_empty());
+    let mut next = requester;
+    while let Some(id) = next.and_then(|from| process.lists.bearer(nodes, from, bears)) {
+        let Some(node) = nodes.get(id) else { break };
+        next = node.requester;
         if id == 0 && requester.is_some_and(|requester| process.is_opened(requester)) {
             groups.push(process.lists.main_rpath(|| run_path_places(process, node, Some(SearchRule::MainRpath))));
         } else {
@@ -86,11 +90,18 @@ fn system_places(process: &Process<'_>) -> Vec<Place> {
         let place = |path: &std::path::PathBuf| Place::new(SearchRule::Default, At::Directory(path.clone()));
         return directories.iter().map(place).collect();
     }
-    let file = process.machine.map(|machine| format!("/etc/ld-musl-{}.path", machine.musl));
-    match file.and_then(|file| read_path_file(process, Path::new(&file))) {
+    match path_file(process).and_then(|file| read_path_file(process, &file)) {
         Some(text) => plain(process, SearchRule::MuslPath, View::Process, &text),
         None => plain(process, SearchRule::Default, View::Process, b"/lib:/usr/local/lib:/usr/lib"),
     }
+}
+
+/// `etc/ld-musl-<arch>.path` beside the directory of the loader: musl goes by the name that the program gives it, so that
+/// `/opt/musl/lib/ld-musl-x86_64.so.1` has its file in `/opt/musl/etc`.
+fn path_file(process: &Process<'_>) -> Option<PathBuf> {
+    let machine = process.machine?;
+    let prefix = process.interpreter.as_deref().and_then(Path::parent).and_then(Path::parent);
+    Some(prefix.unwrap_or(Path::new("/")).join("etc").join(format!("ld-musl-{}.path", machine.musl)))
 }
 
 fn read_path_file(process: &Process<'_>, path: &Path) -> Option<Vec<u8>> {

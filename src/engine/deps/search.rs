@@ -1,5 +1,6 @@
 //! One search for one name: the list of places, made by a loader's rules, is walked and every refusal recorded.
 
+use super::bounds::Bounds;
 use super::candidate::{Judge, Verdict, judge};
 use super::objects::{Object, Objects};
 use super::subdirectories::Subdirectories;
@@ -72,6 +73,8 @@ pub(super) struct Request<'a> {
     pub(super) judge: Judge,
     /// The subdirectories to try before each directory.
     pub(super) subdirectories: &'a Subdirectories,
+    /// How much may be looked at and recorded.
+    pub(super) bounds: &'a Bounds,
 }
 
 /// A library that was found.
@@ -100,6 +103,8 @@ pub(super) struct Outcome {
     pub(super) candidates: Vec<Candidate>,
     /// What the loader says, when a file made it give up.
     pub(super) gave_up: Option<String>,
+    /// How many files were tried besides, and not recorded.
+    pub(super) unrecorded: usize,
 }
 
 /// Looks at the places of `groups`, in order.
@@ -113,6 +118,10 @@ pub(super) fn search(objects: &Objects, request: Request<'_>, groups: &[Group]) 
         for place in group.iter() {
             let (files, exists) = files(place, request);
             for (path, hwcaps) in files {
+                if !request.bounds.may_look() {
+                    outcome.gave_up = Some("this load looks at too many places; the search is cut here".into());
+                    return outcome;
+                }
                 let openable = if exists { root.openable(place.view, &path) } else { Err(ErrorKind::NotFound.into()) };
                 let rejected = match judge(objects, openable, request.arch, request.judge) {
                     Verdict::Taken { object, binary, slice } => {
@@ -126,25 +135,40 @@ pub(super) fn search(objects: &Objects, request: Request<'_>, groups: &[Group]) 
                     }
                     Verdict::PassedOver(rejected) => rejected,
                     Verdict::EndsList(rejected) => {
-                        outcome.candidates.push(refused(root, place, &path, hwcaps, rejected));
+                        outcome.refuse(request, place, (path, hwcaps), rejected);
                         continue 'groups;
                     }
                     Verdict::Ends(rejected, message) => {
                         outcome.gave_up = Some(format!("{}: {message}", root.shown(place.view, &path).display()));
-                        outcome.candidates.push(refused(root, place, &path, hwcaps, rejected));
+                        outcome.refuse(request, place, (path, hwcaps), rejected);
                         return outcome;
                     }
                 };
-                outcome.candidates.push(refused(root, place, &path, hwcaps, rejected));
+                outcome.refuse(request, place, (path, hwcaps), rejected);
             }
         }
     }
     outcome
 }
 
-fn refused(root: &Root, place: &Place, path: &Path, hwcaps: Option<String>, rejected: Rejection) -> Candidate {
-    let (entry, owner) = (place.entry.as_deref().map(str::to_string), place.owner.as_deref().map(str::to_string));
-    Candidate { path: root.shown(place.view, path), rule: place.rule, entry, owner, hwcaps, rejected }
+impl Outcome {
+    /// Records that the file of `place` was refused, as far as there is room for it.
+    fn refuse(
+        &mut self,
+        request: Request<'_>,
+        place: &Place,
+        (path, hwcaps): (PathBuf, Option<String>),
+        rejected: Rejection,
+    ) {
+        let (entry, owner) = (place.entry.as_deref().map(str::to_string), place.owner.as_deref().map(str::to_string));
+        let path = request.root.shown(place.view, &path);
+        let candidate = Candidate { path, rule: place.rule, entry, owner, hwcaps, rejected };
+        if request.bounds.may_record(&candidate) {
+            self.candidates.push(candidate);
+        } else {
+            self.unrecorded += 1;
+        }
+    }
 }
 
 /// The files of one place, in the order in which they are tried, each with its subdirectory for hardware capabilities; and

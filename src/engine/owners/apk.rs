@@ -1,5 +1,6 @@
-//! apk's database (apk-installed(5)): one text file, `installed`, with a record for each package. `P:` is its name, `V:` its
-//! version, `F:` a directory without the leading slash, `R:` a file in the directory before it; an empty line ends it.
+//! apk's database (the installed database of Alpine's "Apk spec"): one text file, `installed`, with a record for each
+//! package. `P:` is its name, `V:` its version, `F:` a directory without the leading slash, `R:` a file in the directory
+//! before it; an empty line ends it.
 //!
 //! Of several packages with one file the first in the database counts.
 

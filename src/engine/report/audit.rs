@@ -37,6 +37,12 @@ pub struct Host {
 pub struct Summary {
     /// How many artifacts.
     pub artifacts: usize,
+    /// The tag that all artifacts together can bear as they stand, in one wheel, before anything is bundled; `linux` when there
+    /// is none. Libraries that are among the artifacts count as brought along. Null where no policy applies to any of them,
+    /// or one could not be read.
+    pub tag: Option<String>,
+    /// The same by symbol versions alone.
+    pub symbol_tag: Option<String>,
     /// How many of them the patch step will edit.
     pub will_patch: usize,
     /// How many findings of each severity.

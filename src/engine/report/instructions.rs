@@ -13,6 +13,8 @@ pub struct InstructionsReport {
     pub level: Option<String>,
     /// The level that the file itself says it needs (`GNU_PROPERTY_X86_ISA_1_NEEDED`); null when it says nothing.
     pub marked: Option<String>,
+    /// How many instructions were decoded, tables that were taken for code not counted.
+    pub instructions: u64,
     /// How many bytes were decoded.
     pub bytes_decoded: u64,
     /// How many of these bytes are no instruction that the decoder knows.

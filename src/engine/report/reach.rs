@@ -18,7 +18,8 @@ pub struct ReachReport {
 /// One thing that would have to go.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ReachDemand {
-    /// As in the policy's reasons: `symbol_version`, `blacklist`, `libpython`, `architecture`, `external_symbol_version`.
+    /// As in the policy's reasons: `symbol_version`, `blacklist`, `library` (the C library of another
+    /// family), `libpython`, `architecture`, `external_symbol_version`.
     pub rule: String,
     /// The file in which this stands: the artifact or a library that would be bundled.
     #[serde(serialize_with = "super::lossy::path")]
@@ -31,6 +32,8 @@ pub struct ReachDemand {
     pub version: Option<String>,
     /// The newest version of the same symbol that the tag allows, where the library on this machine has one.
     pub older_version: Option<String>,
+    /// What is to be known of the demand, in words: that it is weak, that no symbol is behind it, that the library is not here.
+    pub note: Option<String>,
     /// The functions that use the symbol, demangled and sorted; null where the file doesn't tell.
     pub functions: Option<Vec<String>>,
     /// How many functions use it; null where the file doesn't tell.

@@ -25,8 +25,12 @@ pub struct ObjectSymbols {
     pub python: usize,
     /// How many nobody defines: the load, or the first call, fails.
     pub unbound: usize,
+    /// How many nobody defines, and no relocation asks for: the loader never looks them up.
+    pub unused: usize,
     /// The symbols, by state and name: of the artifact all, of other objects those that stay unbound.
     pub symbols: Vec<SymbolBinding>,
+    /// What kept its symbols from being read in whole.
+    pub error: Option<String>,
 }
 
 /// One undefined symbol.
@@ -54,6 +58,8 @@ pub enum BindingState {
     Unbound,
     /// Nobody defines it, and it is weak.
     WeakUnbound,
+    /// Nobody defines it, and no relocation asks for it.
+    Unused,
     /// The Python that loads the extension module defines it.
     Python,
     /// An object of the tree, or of the host, defines it.

@@ -4,6 +4,7 @@ use super::plan::{StepPlan, World};
 use super::session::{Session, Slot, TakenStep};
 use super::snapshot::{ArtifactSnapshot, Snapshot, SnapshotStep};
 use super::state::State;
+use crate::engine::audit::set_tags;
 use crate::engine::file::{Identity, sha256};
 use crate::engine::project::{Artifact, ArtifactId, aliases};
 use crate::engine::report::audit::{
@@ -214,6 +215,9 @@ impl Session {
             };
             summary.will_patch += usize::from(mode == Some(true));
             count(&mut summary.findings, report);
+        }
+        if let Some(tags) = set_tags(&artifacts) {
+            (summary.tag, summary.symbol_tag) = (Some(tags.tag), Some(tags.symbol_tag));
         }
         Ok(AuditDocument { schema: "wheelwright/audit/1".to_owned(), host, summary, artifacts })
     }

@@ -1,156 +1,150 @@
-//! Symbol binding: which object of a dependency graph defines each undefined symbol, as a loader that binds everything at
-//! once finds it (`LD_BIND_NOW`, what `ldd -r` tries).
+//! Who binds the undefined symbols of the objects of a dependency graph, if the loader bound them all at once
+//! (`LD_BIND_NOW`, `ldd -r`).
 //!
-//! The graph comes from `deps`; the tables of each object from `binary`. Which versions fit together is in `matching`, which
-//! names are Python's in `python`. Copy relocations and addresses that a program lends to functions change who owns a
-//! symbol, not whether it is found, and are left out.
+//! [`bind`] goes over every loaded object. What the loader takes stands in `rules`, where it looks in `scope`, why nothing
+//! was taken in `reason`, and which names are Python's in [`python`]. Names are looked up one by one through the libraries'
+//! hash tables, so that a big library costs what is asked of it. What copy relocations look for is left out: the symbol is
+//! defined in the program then.
 
-mod matching;
-mod object;
+mod pages;
 pub mod python;
+mod reason;
+mod rules;
+mod scope;
 
-use crate::engine::binary::Name;
-use crate::engine::binary::elf::UndefinedSymbol;
-use crate::engine::deps::{Graph, Libc};
+use crate::engine::binary::ObjectKind;
+use crate::engine::binary::elf::{UndefinedSymbol, Use};
+use crate::engine::deps::{Graph, Libc, Node};
+use crate::engine::file::ReadAt;
 use crate::engine::report::symbols::{BindingState, ObjectSymbols, SymbolBinding, SymbolsReport};
-use crate::engine::{Context, Result};
-use matching::{Reference, Rules};
-use object::Object;
-use std::collections::HashMap;
-use std::path::Path;
+use crate::engine::{Context, Error, Result};
+use scope::{Outcome, Reference, Scope};
+use std::collections::BTreeSet;
 
-/// What a binding is told besides the graph.
-#[derive(Debug, Clone, Copy)]
-pub struct Circumstances<'a> {
-    /// Where the artifact's bytes are now: its own path, or a staged file.
-    pub artifact: &'a Path,
-    /// Whose loader binds.
-    pub libc: Libc,
-    /// The load of the program that will load the artifact: its objects are asked first, as after dlopen(3).
-    pub host: Option<&'a Graph>,
-    /// Whether a name of Python's may stay undefined: the artifact is loaded by Python, and is no program itself.
-    pub python_is_there: bool,
-}
+/// After how many symbols the context is asked.
+const STRIDE: usize = 256;
+/// Said of a symbol that the loader never looks up.
+const UNUSED: &str = "no relocation asks for it";
 
-/// Who binds the undefined symbols of every object of `graph`. Of the artifact, node 0, every symbol is listed; of the others
-/// those that stay unbound.
+/// Binds the undefined symbols of all objects of `graph`, whose artifact is read from `root`, by the rules of `libc`.
+///
+/// `before` are objects that are in scope before the artifact, in their load order: the nodes of the program that loads it
+/// (`--host`). Without them, Python's own names are taken as Python's when the artifact is a library. `None` for an artifact
+/// that is no ELF file. An object that can't be read has the error in its row.
 ///
 /// # Errors
-/// When an object's tables can't be read; [`crate::engine::Error::Cancelled`].
-pub fn bind(graph: &Graph, circumstances: &Circumstances<'_>, context: &Context) -> Result<SymbolsReport> {
-    let host = circumstances.host.map(|graph| object::loaded(graph, None)).transpose()?.unwrap_or_default();
-    let own = object::loaded(graph, Some(circumstances.artifact))?;
-    let scope: Vec<&Object> = host.iter().chain(&own).collect();
-    let rules = Rules { libc: circumstances.libc };
-    let mut binder = Binder { scope, rules, known: HashMap::new() };
+/// [`Error::Cancelled`].
+pub fn bind(
+    graph: &Graph,
+    root: &dyn ReadAt,
+    libc: Libc,
+    before: &[&Node],
+    context: &Context,
+) -> Result<Option<SymbolsReport>> {
+    let Some(artifact) = graph.nodes.first().and_then(Node::loaded).filter(|slice| slice.elf.is_some()) else {
+        return Ok(None);
+    };
+    let brings_python = before.is_empty() && artifact.kind != ObjectKind::Executable;
+    let sources = scope::sources(graph, before);
+    let mut scope = Scope::open(graph, root, &sources, before, libc);
     let mut report = SymbolsReport::default();
-    for object in &own {
-        context.advance(0)?;
-        report.objects.push(binder.bind_all(object, host.len(), circumstances.python_is_there, context)?);
+    for member in scope.checked() {
+        context.advance(1)?;
+        let mut object = Checked { scope: &mut scope, graph, member, brings_python, context }.run()?;
+        object.error = scope.error(member);
+        report.objects.push(object);
     }
-    Ok(report)
+    Ok(Some(report))
 }
 
-/// A name and the version that is asked for.
-type Asked = (Name, Option<Name>);
-
-/// The search through the objects, with what it found before.
-struct Binder<'a> {
-    scope: Vec<&'a Object<'a>>,
-    rules: Rules,
-    known: HashMap<Asked, Option<usize>>,
+/// One object whose references are looked up.
+struct Checked<'s, 'a> {
+    scope: &'s mut Scope<'a>,
+    graph: &'a Graph,
+    member: usize,
+    brings_python: bool,
+    context: &'s Context,
 }
 
-impl Binder<'_> {
-    fn bind_all(&mut self, object: &Object, own: usize, python: bool, context: &Context) -> Result<ObjectSymbols> {
-        let mut bound =
-            ObjectSymbols { node: object.node, name: object.name.to_text().into_owned(), ..Default::default() };
-        for symbol in object.undefined()? {
-            context.advance(1)?;
-            let reference = object.reference(&symbol);
-            let found = self.find(object, &reference)?;
-            // An object that the host brought is no node of the artifact's tree.
-            let to =
-                found.filter(|place| *place >= own).and_then(|place| self.scope.get(place)).map(|object| object.node);
-            let state = match found {
-                Some(_) => BindingState::Bound,
-                None if symbol.weak => BindingState::WeakUnbound,
-                None if python && python::is_python_name(symbol.name.as_bytes()) => BindingState::Python,
-                None => BindingState::Unbound,
-            };
-            match state {
-                BindingState::Bound => bound.bound += 1,
-                BindingState::Python => bound.python += 1,
-                BindingState::WeakUnbound => bound.weak_unbound += 1,
-                BindingState::Unbound => bound.unbound += 1,
+impl Checked<'_, '_> {
+    fn run(&mut self) -> Result<ObjectSymbols> {
+        let (node, name) = self.scope.node_of(self.member);
+        let mut object = ObjectSymbols { node: node.unwrap_or(0), name, ..ObjectSymbols::default() };
+        let is_root = node == Some(0);
+        let symbols = self.scope.undefined(self.member);
+        // What a relocation wants decides among definitions only behind a program, which may offer stubs.
+        let all = symbols.iter().filter(|_| is_root).map(|symbol| symbol.index).collect();
+        let uses = self.scope.relocated(self.member, &all);
+        let mut unbound = Vec::new();
+        for (number, symbol) in symbols.into_iter().enumerate() {
+            if number % STRIDE == 0 && self.context.is_cancelled() {
+                return Err(Error::Cancelled);
             }
-            if object.node != 0 && state != BindingState::Unbound {
-                continue;
-            }
-            bound.symbols.push(self.describe(&symbol, &reference, state, (found, to))?);
-        }
-        bound.symbols.sort_by(|one, other| {
-            let key = |binding: &SymbolBinding| (binding.state, binding.name.clone(), binding.version.clone());
-            key(one).cmp(&key(other))
-        });
-        Ok(bound)
-    }
-
-    /// The place in the scope of the object that defines `reference`, asked for by `object`.
-    fn find(&mut self, object: &Object, reference: &Reference) -> Result<Option<usize>> {
-        if object.is_symbolic
-            && let Some(place) = self.scope.iter().position(|other| std::ptr::eq(*other, object))
-            && self.rules.defines(object, reference)?
-        {
-            return Ok(Some(place));
-        }
-        let asked = (reference.name.clone(), reference.version.clone());
-        if let Some(known) = self.known.get(&asked) {
-            return Ok(*known);
-        }
-        let mut found = None;
-        for (place, other) in self.scope.iter().enumerate() {
-            if self.rules.defines(other, reference)? {
-                found = Some(place);
-                break;
+            let usage = uses.get(&symbol.index).copied();
+            let reference = self.scope.reference(self.member, &symbol, usage.unwrap_or(Use::Call));
+            match self.scope.look_up(self.member, &reference) {
+                Outcome::Found(definer) => {
+                    object.bound += 1;
+                    if is_root {
+                        let (to, _) = self.scope.node_of(definer);
+                        let note = match usage {
+                            Some(_) => reason::of_bound(self.scope, definer, &reference, to),
+                            None => Some(UNUSED.to_owned()),
+                        };
+                        object.symbols.push(binding(&symbol, &reference, BindingState::Bound, to, note));
+                    }
+                }
+                outcome => unbound.push((symbol, reference, outcome)),
             }
         }
-        self.known.insert(asked, found);
-        Ok(found)
-    }
-
-    fn describe(
-        &self,
-        symbol: &UndefinedSymbol,
-        reference: &Reference,
-        state: BindingState,
-        (found, to): (Option<usize>, Option<usize>),
-    ) -> Result<SymbolBinding> {
-        let note = match (state, found, to) {
-            (BindingState::Bound, Some(place), None) => {
-                self.scope.get(place).map(|object| format!("{} defines it, which the host brings", object.name))
-            }
-            (BindingState::Unbound | BindingState::WeakUnbound, ..) => self.nearly(reference)?,
-            _ => None,
+        self.add_unbound(&mut object, unbound, is_root);
+        let order = |one: &SymbolBinding, other: &SymbolBinding| {
+            (one.state, &one.name, &one.version).cmp(&(other.state, &other.name, &other.version))
         };
-        let text = |name: &Name| name.to_text().into_owned();
-        Ok(SymbolBinding {
-            name: text(&symbol.name),
-            version: reference.version.as_ref().map(text),
-            weak: symbol.weak,
-            state,
-            to,
-            note,
-        })
+        object.symbols.sort_by(order);
+        Ok(object)
     }
 
-    /// The first object that has the name and yet does not define it for this reference, and why not.
-    fn nearly(&self, reference: &Reference) -> Result<Option<String>> {
-        for object in &self.scope {
-            if let Some(why) = object.why_not(reference)? {
-                return Ok(Some(why));
+    fn add_unbound(
+        &mut self,
+        object: &mut ObjectSymbols,
+        unbound: Vec<(UndefinedSymbol, Reference, Outcome)>,
+        all: bool,
+    ) {
+        let is_python = |symbol: &UndefinedSymbol| self.brings_python && python::is_python(symbol.name.as_bytes());
+        let doubtful = unbound.iter().map(|found| &found.0).filter(|symbol| !symbol.weak && !is_python(symbol));
+        let doubtful: BTreeSet<u64> = doubtful.map(|symbol| symbol.index).collect();
+        let asked_for = self.scope.relocated(self.member, &doubtful);
+        for (symbol, reference, outcome) in unbound {
+            let (state, count) = if is_python(&symbol) {
+                (BindingState::Python, &mut object.python)
+            } else if symbol.weak && !matches!(outcome, Outcome::Aborts(_)) {
+                (BindingState::WeakUnbound, &mut object.weak_unbound)
+            } else if symbol.weak || asked_for.contains_key(&symbol.index) {
+                (BindingState::Unbound, &mut object.unbound)
+            } else {
+                (BindingState::Unused, &mut object.unused)
+            };
+            *count += 1;
+            if all || state == BindingState::Unbound {
+                let note = match state {
+                    BindingState::Python => None,
+                    BindingState::Unused => Some(UNUSED.to_owned()),
+                    _ => reason::of_unbound(self.scope, self.graph, &reference, &outcome),
+                };
+                object.symbols.push(binding(&symbol, &reference, state, None, note));
             }
         }
-        Ok(None)
     }
+}
+
+fn binding(
+    symbol: &UndefinedSymbol,
+    reference: &Reference,
+    state: BindingState,
+    to: Option<usize>,
+    note: Option<String>,
+) -> SymbolBinding {
+    let version = reference.version.as_ref().map(|version| version.name.to_text().into_owned());
+    SymbolBinding { name: symbol.name.to_text().into_owned(), version, weak: symbol.weak, state, to, note }
 }

@@ -1,12 +1,22 @@
-//! The names that the interpreter defines for an extension module.
+//! Which names belong to Python's C API: those that the interpreter itself has to define for an extension module.
+//!
+//! Python keeps the prefixes `Py` and `_Py` for itself (C API reference, "Coding standards" and "Include Files"): all that
+//! it exports begins so, followed by an upper-case letter or an underscore. A few families of that form are not its own.
 
-/// Whether `name` is of the form that CPython keeps for its own symbols: `Py` or `_Py`, and then a capital letter or an
-/// underscore (Python's C API reference, "Include Files": names that begin so belong to the interpreter). PyPy's header gives
-/// the same functions names that begin with `PyPy` or `_PyPy`.
+/// What has the form of Python's own and is defined by extension modules.
+const OTHERS: [&[u8]; 3] = [b"PyInit_", b"PyInitU_", b"PyModExport_"];
+
+/// Whether `name` is one that an interpreter defines. `PyPy...`, which PyPy exports for the same things, is of that form
+/// too. Only to be asked of a symbol that no object of the tree defines.
 #[must_use]
-pub fn is_python_name(name: &[u8]) -> bool {
-    let rest = name.strip_prefix(b"_").unwrap_or(name).strip_prefix(b"Py");
-    rest.and_then(<[u8]>::first).is_some_and(|first| first.is_ascii_uppercase() || *first == b'_')
+pub fn is_python(name: &[u8]) -> bool {
+    let rest = name.strip_prefix(b"_Py").or_else(|| name.strip_prefix(b"Py"));
+    rest.is_some_and(goes_on) && !OTHERS.iter().any(|other| name.starts_with(other))
+}
+
+/// Whether what follows the prefix is a word of its own: `PyList_New`, `_Py_NoneStruct`, and not `Pylon`.
+fn goes_on(rest: &[u8]) -> bool {
+    matches!(rest, [b'A'..=b'Z' | b'_', ..])
 }
 
 #[cfg(test)]
@@ -14,14 +24,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_of_the_interpreter() {
-        for name in
-            ["PyObject_Call", "_Py_NoneStruct", "Py_IncRef", "_PyObject_New", "PyExc_ValueError", "PyPyList_New"]
+    fn names_of_the_c_api_are_told_from_those_of_modules() {
+        for name in ["PyList_New", "Py_Initialize", "_Py_NoneStruct", "_PyObject_GC_New", "PyPyList_New", "PyPy_IncRef"]
         {
-            assert!(is_python_name(name.as_bytes()), "{name}");
+            assert!(is_python(name.as_bytes()), "{name}");
         }
-        for name in ["Python_main", "py_init", "Pyramid", "_Pyramid", "Py", "PY_x", "xPy_Foo", "__Py_Foo", ""] {
-            assert!(!is_python_name(name.as_bytes()), "{name}");
+        for name in [
+            "PyInit_lab",
+            "PyModExport_lab",
+            "PyInitU_lab",
+            "Pylon",
+            "_Python",
+            "Python",
+            "Py",
+            "py_list",
+            "xPyList_New",
+            "",
+        ] {
+            assert!(!is_python(name.as_bytes()), "{name}");
         }
     }
 }

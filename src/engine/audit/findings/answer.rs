@@ -21,13 +21,13 @@ pub(super) fn missing_versions(audit: &Audit) -> Vec<Finding> {
     }
     let mut found = BTreeMap::new();
     for tree in audit.report.slices.iter().filter_map(|slice| slice.tree.as_ref()) {
-        for node in &tree.nodes {
-            let lacking = |edge: &&TreeEdge| edge.to == node.id && !edge.versions_missing.is_empty();
-            let edges: Vec<&TreeEdge> = tree.edges.iter().filter(lacking).collect();
-            if !edges.is_empty() {
-                let one = || version_of(audit, tree, node.id, &edges);
-                found.entry(node.name.clone()).or_insert_with(one);
-            }
+        let mut lacking: BTreeMap<usize, Vec<&TreeEdge>> = BTreeMap::new();
+        for edge in tree.edges.iter().filter(|edge| !edge.versions_missing.is_empty()) {
+            lacking.entry(edge.to).or_default().push(edge);
+        }
+        for (id, edges) in lacking {
+            let Some(node) = tree.nodes.get(id) else { continue };
+            found.entry(node.name.clone()).or_insert_with(|| version_of(audit, tree, id, &edges));
         }
     }
     found.into_values().flatten().collect()

@@ -4,13 +4,19 @@ use super::super::Audit;
 use super::finding;
 use super::shipped::{Shipped, shipped};
 use crate::engine::binary::elf;
-use crate::engine::binary::elf::Details;
+use crate::engine::binary::elf::{Details, Segment};
+use crate::engine::file::{ReadAt, Windows};
 use crate::engine::report::audit::{Finding, Severity, StagingReport};
-use goblin::elf::dynamic::DT_TEXTREL;
+use crate::engine::report::words;
+use goblin::elf::dynamic::{DT_JMPREL, DT_PLTREL, DT_PLTRELSZ, DT_REL, DT_RELA, DT_RELASZ, DT_RELSZ, DT_TEXTREL};
 use goblin::elf::program_header::{PF_R, PF_W, PF_X, PT_GNU_STACK, PT_LOAD};
+use std::path::Path;
 
 /// Machines on which glibc gives no executable stack to a file without `PT_GNU_STACK` (its `sysdeps/*/stackinfo.h`).
 const SAFE_BY_DEFAULT: [&str; 5] = ["aarch64", "aarch64_be", "loongarch64", "ppc64", "ppc64le"];
+
+/// Of a larger relocation table only the beginning is looked at; in bytes.
+const MOST_RELOCATIONS: u64 = 16 << 20;
 
 /// WW013: a file asks for an executable stack, or leaves it to a default that gives one.
 pub(super) fn executable_stack(audit: &Audit, staging: &StagingReport) -> Option<Finding> {
@@ -55,7 +61,7 @@ pub(super) fn text_relocations(audit: &Audit) -> Option<Finding> {
     let files: Vec<Shipped<'_>> = shipped(audit).into_iter().filter(relocated).collect();
     let title = title(&files, "has text relocations", "files have text relocations")?;
     let line = |file: &Shipped<'_>| {
-        let said = file.slice.elf.as_ref().map(said_by).unwrap_or_default();
+        let said = file.slice.elf.as_ref().map(|details| said_by(details, file.path)).unwrap_or_default();
         format!("{}: {said}", file.named())
     };
     let fix = vec![
@@ -67,18 +73,53 @@ pub(super) fn text_relocations(audit: &Audit) -> Option<Finding> {
     Some(finding("WW014", Severity::Warning, title, files.iter().map(line).collect(), fix))
 }
 
-/// Which dynamic entry says that there are text relocations, and the segments that they may be in.
-fn said_by(details: &Details) -> String {
+/// Which dynamic entry says that there are text relocations, and where they are.
+fn said_by(details: &Details, path: &Path) -> String {
     let tables = &details.tables;
     let entry = if tables.dynamic_value(DT_TEXTREL).is_some() { "DT_TEXTREL" } else { "DF_TEXTREL in DT_FLAGS" };
-    let read_only = tables.segments.iter().filter(|segment| segment.p_type == PT_LOAD && segment.p_flags & PF_W == 0);
-    let places: Vec<String> = read_only
-        .map(|segment| {
-            let end = segment.p_vaddr.saturating_add(segment.p_memsz);
-            format!("{:#x}..{end:#x} ({})", segment.p_vaddr, flags(segment.p_flags))
-        })
-        .collect();
-    format!("{entry}; the loader has to write to segments that are mapped read-only: {}", places.join(", "))
+    let places = Windows::open(path).map(|windows| written_places(details, &windows)).unwrap_or_default();
+    match places.as_slice() {
+        // A staged file is away from its path, and some linkers say it without need.
+        [] => format!("{entry}; the relocations themselves were not found"),
+        [first, ..] => {
+            let segment = read_only(details).find(|segment| holds(segment, *first));
+            let flags = segment.map(|segment| flags(segment.p_flags)).unwrap_or_default();
+            let count = words::counted(places.len(), "relocation writes", "relocations write");
+            format!("{entry}: {count} to segments that are mapped read-only, the first at {first:#x} ({flags})")
+        }
+    }
+}
+
+/// The load segments that are not to be written.
+fn read_only(details: &Details) -> impl Iterator<Item = &Segment> {
+    details.tables.segments.iter().filter(|segment| segment.p_type == PT_LOAD && segment.p_flags & PF_W == 0)
+}
+
+fn holds(segment: &Segment, address: u64) -> bool {
+    address.checked_sub(segment.p_vaddr).is_some_and(|into| into < segment.p_memsz)
+}
+
+/// The addresses in such segments that relocations write to, ascending (gABI chapter 5, `DT_RELA`, `DT_REL`, `DT_JMPREL`).
+fn written_places(details: &Details, source: &dyn ReadAt) -> Vec<u64> {
+    let tables = &details.tables;
+    let word = if tables.is_64 { 8 } else { 4 };
+    let jump = if tables.dynamic_value(DT_PLTREL) == Some(DT_RELA) { 3 } else { 2 };
+    let mut places = Vec::new();
+    for (table, size, words) in [(DT_RELA, DT_RELASZ, 3), (DT_REL, DT_RELSZ, 2), (DT_JMPREL, DT_PLTRELSZ, jump)] {
+        let range = tables.dynamic_value(table).zip(tables.dynamic_value(size));
+        let Some((address, size)) = range else { continue };
+        let Some((offset, rest)) = tables.file_offset(address) else { continue };
+        let Ok(bytes) = source.bytes(offset, size.min(rest).min(MOST_RELOCATIONS)) else { continue };
+        let first_words = bytes.chunks_exact(word * words).filter_map(|entry| match (entry, tables.is_big) {
+            (entry, false) if word == 8 => entry.first_chunk().map(|bytes| u64::from_le_bytes(*bytes)),
+            (entry, true) if word == 8 => entry.first_chunk().map(|bytes| u64::from_be_bytes(*bytes)),
+            (entry, false) => entry.first_chunk().map(|bytes| u64::from(u32::from_le_bytes(*bytes))),
+            (entry, true) => entry.first_chunk().map(|bytes| u64::from(u32::from_be_bytes(*bytes))),
+        });
+        places.extend(first_words.filter(|place| read_only(details).any(|segment| holds(segment, *place))));
+    }
+    places.sort_unstable();
+    places
 }
 
 fn title(files: &[Shipped<'_>], one: &str, many: &str) -> Option<String> {

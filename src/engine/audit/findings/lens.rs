@@ -50,16 +50,21 @@ fn causes<'a>(tree: &'a Tree, differences: &'a [LensDifference]) -> BTreeMap<&'a
         .filter(|difference| difference.loader.is_some() && difference.lddtree.is_none())
         .map(|difference| difference.name.as_str())
         .collect();
+    // A node may be called otherwise than it is asked for: by the path that a token leads to.
+    let mut named: BTreeMap<usize, &str> = BTreeMap::new();
+    let mut askers: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    for edge in &tree.edges {
+        if let Some(name) = only_loader.get(edge.needed.as_str()) {
+            named.entry(edge.to).or_insert(name);
+        }
+        askers.entry(edge.to).or_default().push(edge.from);
+    }
     // The loader meets a library after the one that needs it, so that a cause is known before what follows from it.
     let mut causes: BTreeMap<&str, &str> = BTreeMap::new();
-    for node in &tree.nodes {
-        let Some(name) = only_loader.get(node.name.as_str()) else { continue };
-        let mut askers =
-            tree.edges.iter().filter(|edge| edge.to == node.id).filter_map(|edge| tree.nodes.get(edge.from));
-        let first = askers.clone().map(|asker| asker.name.as_str()).next();
-        if let Some(first) = first.filter(|first| first != name)
-            && askers.all(|asker| only_loader.contains(asker.name.as_str()))
-        {
+    for (id, name) in &named {
+        let names: Option<Vec<&str>> =
+            askers.get(id).into_iter().flatten().map(|asker| named.get(asker).copied()).collect();
+        if let Some(first) = names.and_then(|names| names.first().copied()).filter(|first| first != name) {
             causes.insert(name, causes.get(first).copied().unwrap_or(first));
         }
     }

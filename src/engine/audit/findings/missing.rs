@@ -51,7 +51,8 @@ fn absent(
     if let Some(path) = found_there {
         evidence.push(format!("lddtree finds {}, which no loader will", path.display()));
     }
-    let is_explained = explained.iter().any(|one| one.title.starts_with(&format!("{} ", node.name)));
+    let is_explained =
+        explained.iter().any(|one| one.title.strip_prefix(&node.name).is_some_and(|rest| rest.starts_with(' ')));
     let mut fix = vec![
         format!("# install {}, or say where it lies:", node.name),
         format!("# wheelwright audit --ld-path DIRECTORY {}", quoted(&report.path)),
@@ -129,7 +130,10 @@ pub(super) fn weak_libraries(report: &ArtifactReport) -> Vec<Finding> {
 /// Where the library was sought, in the loader's order.
 fn searched(edge: &TreeEdge) -> Vec<String> {
     if edge.candidates.is_empty() && edge.found_by.is_none() {
-        return vec!["there was nowhere to look: no search path and no default directory".to_string()];
+        // Where a load tries very many files, the later ones are counted and not listed.
+        let said = edge.gave_up.clone().or_else(|| edge.note.clone());
+        let nowhere = || "there was nowhere to look: no search path and no default directory".to_string();
+        return vec![said.unwrap_or_else(nowhere)];
     }
     let line = |(number, candidate): (usize, &Candidate)| format!("sought {}: {}", number + 1, sought(candidate));
     edge.candidates.iter().enumerate().map(line).collect()

@@ -6,7 +6,7 @@ use super::super::search_path::heeded;
 use super::shipped::is_of_system;
 use super::{finding, quoted};
 use crate::engine::binary::{self, Arch, RunPathTag};
-use crate::engine::deps::{Graph, Node, NodeKind};
+use crate::engine::deps::{Edge, Graph, Node, NodeKind};
 use crate::engine::file::Windows;
 use crate::engine::report::audit::{Finding, SearchRule, Severity, StagingReport};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -17,12 +17,16 @@ use std::path::{Path, PathBuf};
 pub(super) fn not_inherited(audit: &Audit, staging: &StagingReport) -> Vec<Finding> {
     let Some(graph) = &audit.graph else { return Vec::new() };
     let mut found = BTreeMap::new();
+    let mut askers: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    for edge in &graph.edges {
+        askers.entry(edge.to).or_default().push(edge.from);
+    }
     for edge in &graph.edges {
         let missing = graph.nodes.get(edge.to).is_some_and(|node| node.kind == NodeKind::Missing);
         // The artifact inherits from nobody here.
         if missing
             && edge.from != 0
-            && let Some(case) = Case::of(graph, edge.from, edge.needed.as_bytes(), audit.sysroot.as_deref())
+            && let Some(case) = Case::of(graph, &above(&askers, edge.from), edge, audit.sysroot.as_deref())
         {
             let name = edge.needed.to_text().into_owned();
             found.entry(name.clone()).or_insert_with(|| case.finding(audit, staging, &name));
@@ -45,16 +49,15 @@ struct Case<'a> {
 }
 
 impl<'a> Case<'a> {
-    /// The first object above `asker` whose RUNPATH leads to a fitting file called `name`: the nearest, and at the same
-    /// distance the one that was loaded first.
-    fn of(graph: &'a Graph, asker: usize, name: &[u8], sysroot: Option<&Path>) -> Option<Self> {
+    /// The first object `above` the one that asks whose RUNPATH leads to a fitting file of the name.
+    fn of(graph: &'a Graph, above: &[usize], edge: &Edge, sysroot: Option<&Path>) -> Option<Self> {
         let arch = &graph.nodes.first()?.loaded()?.arch;
-        let name = Path::new(std::ffi::OsStr::from_bytes(name));
+        let (asker, name) = (edge.from, Path::new(std::ffi::OsStr::from_bytes(edge.needed.as_bytes())));
         // A name with a slash is no matter of search paths.
         if name.components().count() != 1 {
             return None;
         }
-        above(graph, asker).into_iter().find_map(|owner| {
+        above.iter().find_map(|&owner| {
             let node = graph.nodes.get(owner)?;
             let run_path = heeded(node.loaded()?).filter(|path| path.tag == RunPathTag::Runpath)?;
             let text = run_path.text.to_text();
@@ -78,7 +81,10 @@ impl<'a> Case<'a> {
         ];
         let mut fix = vec![format!("# give {asker} a search path of its own:")];
         let added = self.relative_entry();
-        let line = format!("patchelf --add-rpath {} {}", quoted(Path::new(&added)), quoted(self.path(self.asker)));
+        // A new RUNPATH would end what the object inherits of RPATHs.
+        let force = if self.asker_inherits() { "--force-rpath " } else { "" };
+        let (added, file) = (quoted(Path::new(&added)), quoted(self.path(self.asker)));
+        let line = format!("patchelf {force}--add-rpath {added} {file}");
         let of_system = is_of_system(self.path(self.asker));
         fix.push(if of_system { format!("# on a copy that you link instead of the system's: {line}") } else { line });
         if self.asker_inherits() {
@@ -119,15 +125,15 @@ impl<'a> Case<'a> {
     }
 }
 
-/// The objects through which `node` came to be loaded, the nearest first.
-fn above(graph: &Graph, node: usize) -> Vec<usize> {
+/// The objects through which `node` came to be loaded, the nearest first, and of these those that were loaded first.
+fn above(askers: &BTreeMap<usize, Vec<usize>>, node: usize) -> Vec<usize> {
     let mut seen = BTreeSet::from([node]);
     let mut queue = VecDeque::from([node]);
     let mut found = Vec::new();
     while let Some(at) = queue.pop_front() {
-        let mut askers: Vec<usize> = graph.edges.iter().filter(|edge| edge.to == at).map(|edge| edge.from).collect();
-        askers.sort_unstable();
-        for asker in askers.into_iter().filter(|asker| seen.insert(*asker)) {
+        let mut next = askers.get(&at).cloned().unwrap_or_default();
+        next.sort_unstable();
+        for asker in next.into_iter().filter(|asker| seen.insert(*asker)) {
             found.push(asker);
             queue.push_back(asker);
         }

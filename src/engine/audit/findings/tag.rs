@@ -42,8 +42,8 @@ pub(super) fn too_new_libraries(report: &ArtifactReport) -> Option<Finding> {
         [one] => format!("{one}, to be bundled, demands more than {} allows", first.tag),
         more => format!("{} libraries to be bundled demand more than {} allows", more.len(), first.tag),
     };
-    let mut fix =
-        vec![format!("# take {} from a system as old as {}, or link statically", names.join(", "), first.tag)];
+    let which = if names.len() > 3 { "these libraries".to_string() } else { names.join(", ") };
+    let mut fix = vec![format!("# take {which} from a system as old as {}, or link statically", first.tag)];
     fix.extend(self::fix(report, first));
     Some(finding("WW018", severity, title, evidence, fix))
 }

@@ -348,6 +348,9 @@ fn what_follows_from_a_difference_is_told_with_it() {
         "so it is with libb.so, which is needed from there: /c/libb.so",
     ];
     assert_eq!(found[0].evidence, evidence);
+    // Also where the loader calls the first by the path that it filled in.
+    audit.report.slices[0].tree.as_mut().unwrap().nodes[1].name = "/c/liba.so".into();
+    assert_eq!(find(&audit, &audit.report.staging.clone()).len(), 1);
     // Once the artifact itself needs the second, it is a case of its own.
     audit.report.slices[0].tree.as_mut().unwrap().edges[1].from = 0;
     assert_eq!(find(&audit, &audit.report.staging.clone()).len(), 2);
@@ -426,4 +429,24 @@ fn instructions_are_told_only_where_they_were_looked_for() {
     seen.marked = Some("x86-64-v2".into());
     audit.report.slices[0].instructions = Some(seen);
     assert_eq!(find(&audit, &audit.report.staging.clone())[0].title, "is marked as needing x86-64-v2");
+}
+
+#[test]
+fn two_libraries_to_be_bundled_under_one_name() {
+    let mut audit = bare(ArtifactKind::Cdylib);
+    let library = |name: &str, aliases: &[&str]| ExternalLibrary {
+        name: name.into(),
+        realpath: Some(PathBuf::from(format!("/real{name}"))),
+        grafted_name: Some(format!("libx-{}.so", name.len())),
+        aliases: aliases.iter().map(|name| (*name).to_string()).collect(),
+        symbol_ceiling: None,
+        owner: None,
+    };
+    audit.report.external_libs = Some(vec![library("/a/libx.so", &["libx.so"]), library("liby.so", &[])]);
+    assert_eq!(find(&audit, &audit.report.staging.clone()), [], "a name and its alias are one library");
+    audit.report.external_libs = Some(vec![library("/a/libx.so", &[]), library("/bb/libx.so", &[])]);
+    let found = find(&audit, &audit.report.staging.clone());
+    assert_eq!(codes(&found), [("WW017", Severity::Warning)]);
+    assert_eq!(found[0].title, "2 different files would be bundled for libx.so");
+    assert_eq!(found[0].evidence[0], "/real/a/libx.so, needed as /a/libx.so, would be bundled as libx-10.so");
 }

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Files up to this size are compared byte by byte, in bytes.
-const COMPARED: u64 = 64 << 20;
+const COMPARED: u64 = 16 << 20;
 
 /// WW017 for every name that two different files bear.
 pub(super) fn twins(audit: &Audit) -> Vec<Finding> {

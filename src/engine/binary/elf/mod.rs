@@ -4,11 +4,13 @@ mod dynamic;
 mod hardening;
 mod symbols;
 mod tables;
+mod versions;
 mod view;
 
 pub use dynamic::StringTable;
 pub use hardening::hardening;
-pub use symbols::{Definition, Symbols, UndefinedSymbol};
+pub use symbols::{Definition, Steps, Symbols, UndefinedSymbol, Use};
+pub use versions::{HIDDEN, NumberedVersion, VersionTable};
 pub use view::read;
 
 pub use tables::{DynamicEntry, Section, Segment, Tables};
@@ -24,8 +26,31 @@ pub struct Details {
     pub version_needs: Vec<VersionNeed>,
     /// The symbol versions offered (`.gnu.version_d`), without the base version.
     pub version_definitions: Vec<Name>,
+    /// The libraries whose symbols stand in for the file's own, in the file's order.
+    pub filters: Vec<(FilterKind, Name)>,
     /// The build-id note's bytes.
     pub build_id: Option<Vec<u8>>,
+}
+
+/// How a library stands in for a file's own symbols (gABI 5, "Shared Object Dependencies"; Solaris and glibc load both).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FilterKind {
+    /// `DT_FILTER`: the symbols are the library's, which must be there.
+    Filter,
+    /// `DT_AUXILIARY`: the library's symbols come first, if it is there.
+    Auxiliary,
+}
+
+impl FilterKind {
+    /// The kind that dynamic entry `tag` says, if it says one.
+    #[must_use]
+    pub fn of_tag(tag: u64) -> Option<Self> {
+        match tag {
+            0x7fff_ffff => Some(Self::Filter),
+            0x7fff_fffd => Some(Self::Auxiliary),
+            _ => None,
+        }
+    }
 }
 
 /// The versions that a file asks of one library.

@@ -5,8 +5,10 @@
 
 mod definitions;
 mod hash;
+mod relocations;
 
-pub use definitions::Definition;
+pub use definitions::{Definition, Steps};
+pub use relocations::Use;
 
 use super::Details;
 use super::dynamic::StringTable;
@@ -15,7 +17,7 @@ use crate::engine::file::ReadAt;
 use crate::engine::{Error, Result};
 use goblin::elf::dynamic::{DT_GNU_HASH, DT_HASH, DT_SYMTAB, DT_VERSYM};
 use goblin::elf::section_header::SHN_UNDEF;
-use goblin::elf::sym::{STB_WEAK, Sym};
+use goblin::elf::sym::{STB_LOCAL, STB_WEAK, STV_HIDDEN, STV_INTERNAL, Sym};
 use memchr::memmem;
 use scroll::Pread;
 use std::collections::BTreeSet;
@@ -30,10 +32,14 @@ const MOST_SOUGHT: usize = 65_536;
 /// An undefined symbol.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UndefinedSymbol {
+    /// Its number in the table.
+    pub index: u64,
     /// Its name.
     pub name: Name,
     /// Whether its absence is tolerated.
     pub weak: bool,
+    /// Whether it is not looked up at all: local, hidden or internal.
+    pub is_local: bool,
     /// The version it is bound to: an index of [`super::NeededVersion`]; `None` when it has none.
     pub version: Option<u16>,
 }
@@ -52,7 +58,7 @@ pub struct Symbols<'a> {
 #[derive(Debug, Clone, Copy)]
 enum Hash {
     Gnu { offset: u64, buckets: u32, first: u32, bloom: u32, shift: u32 },
-    SysV { offset: u64, buckets: u32, symbols: u32 },
+    SysV { offset: u64, buckets: u64, symbols: u64 },
     None,
 }
 
@@ -82,7 +88,8 @@ impl<'a> Symbols<'a> {
                 shift: symbols.word(offset + 12)?,
             };
         } else if let Some(offset) = place(DT_HASH) {
-            symbols.hash = Hash::SysV { offset, buckets: symbols.word(offset)?, symbols: symbols.word(offset + 4)? };
+            let (buckets, count) = (symbols.sysv_entry(offset, 0)?, symbols.sysv_entry(offset, 1)?);
+            symbols.hash = Hash::SysV { offset, buckets, symbols: count };
         }
         Ok(symbols)
     }
@@ -98,10 +105,15 @@ impl<'a> Symbols<'a> {
         let mut names = self.strings.names();
         self.walk(1, self.count()?, &mut |index, symbol| {
             if symbol.st_shndx == SHN_UNDEF as usize && symbol.st_name != 0 {
+                let version = self.raw_version(index)?.map(|version| version & 0x7fff);
                 found.push(UndefinedSymbol {
+                    index,
                     name: names.get(symbol.st_name as u64)?,
                     weak: symbol.st_bind() == STB_WEAK,
-                    version: self.version_of(index)?,
+                    is_local: symbol.st_bind() == STB_LOCAL
+                        || matches!(symbol.st_visibility(), STV_HIDDEN | STV_INTERNAL),
+                    // 0 is local, 1 is global without a version.
+                    version: version.filter(|version| *version > 1),
                 });
             }
             Ok(true)
@@ -122,27 +134,7 @@ impl<'a> Symbols<'a> {
     /// # Errors
     /// [`Error::Malformed`] when the tables lead out of the file.
     pub fn is_defined(&self, name: &[u8]) -> Result<bool> {
-        let mut found = false;
-        self.each_named(name, &mut |_, _| {
-            found = true;
-            Ok(false)
-        })?;
-        Ok(found)
-    }
-
-    /// Calls `visit` for every symbol `name` that is not undefined, until it says to stop.
-    fn each_named(&self, name: &[u8], visit: &mut dyn FnMut(u64, &Sym) -> Result<bool>) -> Result<()> {
-        let mut defined = |index: u64, symbol: &Sym| {
-            let is = symbol.st_shndx != SHN_UNDEF as usize && self.named(symbol, name)?;
-            if is { visit(index, symbol) } else { Ok(true) }
-        };
-        match self.hash {
-            Hash::Gnu { offset, buckets, first, bloom, shift } => {
-                self.gnu_lookup(name, offset, [buckets, first, bloom, shift], &mut defined)
-            }
-            Hash::SysV { offset, buckets, symbols } => self.sysv_lookup(name, offset, (buckets, symbols), &mut defined),
-            Hash::None => self.walk(1, self.count_by_sections(), &mut defined),
-        }
+        Ok(self.definitions(name, &mut Steps::default())?.iter().any(|found| !found.is_stub))
     }
 
     /// The defined symbols whose names begin with one of `prefixes`, sorted. The string table is searched, not the symbols.
@@ -222,17 +214,11 @@ impl<'a> Symbols<'a> {
         Ok(self.strings.get(symbol.st_name as u64)?.as_bytes() == name)
     }
 
-    fn version_of(&self, index: u64) -> Result<Option<u16>> {
-        let version = self.raw_version(index)?.map(|version| version & 0x7fff);
-        // 0 is local, 1 is global without a version.
-        Ok(version.filter(|version| *version > 1))
-    }
-
-    /// Entry `index` of `.gnu.version` with its hidden bit; `None` where the file has no such table.
+    /// The symbol's entry of `.gnu.version`, with the hidden bit.
     fn raw_version(&self, index: u64) -> Result<Option<u16>> {
         let Some(versions) = self.versions else { return Ok(None) };
         let mut bytes = [0; 2];
-        self.source.read_at(versions.saturating_add(index * 2), &mut bytes)?;
+        self.source.read_at(versions.saturating_add(index.saturating_mul(2)), &mut bytes)?;
         Ok(Some(if self.details.tables.is_big { u16::from_be_bytes(bytes) } else { u16::from_le_bytes(bytes) }))
     }
 

@@ -1,7 +1,7 @@
 //! The normalized view of an ELF file, read from its dynamic section (gABI chapter 5), not from its section headers.
 
 use super::dynamic::{StringTable, version_definitions, version_needs};
-use super::{Details, Tables};
+use super::{Details, FilterKind, Tables};
 use crate::engine::Result;
 use crate::engine::binary::{Arch, Endian, Name, Needed, NeededBinding, ObjectKind, RunPath, RunPathTag, Slice};
 use crate::engine::file::ReadAt;
@@ -35,7 +35,11 @@ pub fn read(source: &dyn ReadAt) -> Result<Slice> {
         run_paths: Vec::new(),
         elf: None,
     };
+    let mut filters = Vec::new();
     for entry in &tables.dynamic {
+        if let Some(kind) = FilterKind::of_tag(entry.d_tag) {
+            filters.push((kind, names.get(entry.d_val)?));
+        }
         match entry.d_tag {
             DT_NEEDED => {
                 let name = names.get(entry.d_val)?;
@@ -50,7 +54,7 @@ pub fn read(source: &dyn ReadAt) -> Result<Slice> {
     let version_needs = version_needs(source, &tables, &strings)?;
     let version_definitions = version_definitions(source, &tables, &strings)?;
     let build_id = build_id(source, &tables)?;
-    slice.elf = Some(Details { tables, version_needs, version_definitions, build_id });
+    slice.elf = Some(Details { tables, version_needs, version_definitions, filters, build_id });
     Ok(slice)
 }
 

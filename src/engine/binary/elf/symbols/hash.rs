@@ -1,9 +1,14 @@
 //! What the hash tables of dynamic symbols tell: which symbol has a name, and how many there are (gABI "Hash Table", GNU
 //! hash).
 
+use super::definitions::Steps;
 use super::{CHUNK, Hash, Symbols};
 use crate::engine::Result;
+use goblin::elf::header::EM_S390;
 use goblin::elf::sym::Sym;
+
+/// Alpha's unofficial and only machine number.
+const EM_ALPHA: u16 = 0x9026;
 
 /// A hash chain longer than this is taken as damage.
 const LONGEST_CHAIN: u64 = 1 << 24;
@@ -17,7 +22,7 @@ impl Symbols<'_> {
                 0 => Ok(self.count_by_sections()),
                 last => self.end_of_chain(offset, buckets, bloom, first, last),
             },
-            Hash::SysV { symbols, .. } => Ok(u64::from(symbols)),
+            Hash::SysV { symbols, .. } => Ok(symbols),
             Hash::None => Ok(self.count_by_sections()),
         }
     }
@@ -56,12 +61,13 @@ impl Symbols<'_> {
         offset.saturating_add(16 + u64::from(bloom) * width)
     }
 
-    /// Calls `visit` for the symbols whose hash is that of `name`, until it says to stop.
-    pub(super) fn gnu_lookup(
+    /// Calls `visit` for the symbols of the chain in which `name` stands and whose hash is its own, until it says to stop.
+    pub(super) fn gnu_chain(
         &self,
         name: &[u8],
         offset: u64,
         [buckets, first, bloom, shift]: [u32; 4],
+        steps: &mut Steps,
         visit: &mut dyn FnMut(u64, &Sym) -> Result<bool>,
     ) -> Result<()> {
         if buckets == 0 || bloom == 0 {
@@ -73,33 +79,29 @@ impl Symbols<'_> {
             return Ok(());
         }
         let first_bucket = self.first_bucket(offset, bloom);
-        let mut index = self.word(first_bucket + u64::from(hash % buckets) * 4)?;
+        let mut index = self.word(first_bucket.saturating_add(u64::from(hash % buckets) * 4))?;
         if index < first {
             return Ok(());
         }
         let chains = first_bucket.saturating_add(u64::from(buckets) * 4);
-        for _ in 0..LONGEST_CHAIN {
+        while steps.take() {
             let entry = self.word(chains.saturating_add(u64::from(index - first) * 4))?;
-            if entry | 1 == hash | 1 {
-                let symbol = self.symbol(u64::from(index))?;
-                if !visit(u64::from(index), &symbol)? {
-                    return Ok(());
-                }
-            }
-            if entry & 1 == 1 {
+            if entry | 1 == hash | 1 && !visit(u64::from(index), &self.symbol(u64::from(index))?)? {
                 return Ok(());
             }
-            let Some(next) = index.checked_add(1) else { return Ok(()) };
-            index = next;
+            match index.checked_add(1) {
+                Some(next) if entry & 1 == 0 => index = next,
+                _ => return Ok(()),
+            }
         }
-        Ok(())
+        Err(self.too_long())
     }
 
     fn bloom_admits(&self, hash: u32, offset: u64, bits: u32, bloom: u32, shift: u32) -> Result<bool> {
         let bits = if bits == 64 { 64 } else { 32 };
-        let place = offset + 16 + u64::from((hash / bits) % bloom) * u64::from(bits / 8);
+        let place = offset.saturating_add(16 + u64::from((hash / bits) % bloom) * u64::from(bits / 8));
         let word = if bits == 64 {
-            let (one, two) = (u64::from(self.word(place)?), u64::from(self.word(place + 4)?));
+            let (one, two) = (u64::from(self.word(place)?), u64::from(self.word(place.saturating_add(4))?));
             if self.details.tables.is_big { one << 32 | two } else { two << 32 | one }
         } else {
             u64::from(self.word(place)?)
@@ -108,12 +110,13 @@ impl Symbols<'_> {
         Ok(word & mask == mask)
     }
 
-    /// Calls `visit` for the symbols in the bucket of `name`, until it says to stop.
-    pub(super) fn sysv_lookup(
+    /// Calls `visit` for the symbols of the chain in which `name` stands, until it says to stop.
+    pub(super) fn sysv_chain(
         &self,
         name: &[u8],
         offset: u64,
-        (buckets, symbols): (u32, u32),
+        buckets: u64,
+        steps: &mut Steps,
         visit: &mut dyn FnMut(u64, &Sym) -> Result<bool>,
     ) -> Result<()> {
         if buckets == 0 {
@@ -124,19 +127,30 @@ impl Symbols<'_> {
             let high = hash & 0xf000_0000;
             (hash ^ (high >> 24)) & !high
         });
-        let mut index = self.word(offset + 8 + u64::from(hash % buckets) * 4)?;
-        let chains = offset + 8 + u64::from(buckets) * 4;
-        // A chain visits no symbol twice; one that does is damaged.
-        for _ in 0..u64::from(symbols).min(self.source.size() / 4) {
-            if index == 0 {
+        let entry = |number: u64| self.sysv_entry(offset, number.saturating_add(2));
+        let mut index = entry(u64::from(hash) % buckets)?;
+        while index != 0 {
+            if !steps.take() {
+                return Err(self.too_long());
+            }
+            if !visit(index, &self.symbol(index)?)? {
                 return Ok(());
             }
-            let symbol = self.symbol(u64::from(index))?;
-            if !visit(u64::from(index), &symbol)? {
-                return Ok(());
-            }
-            index = self.word(chains.saturating_add(u64::from(index) * 4))?;
+            index = entry(buckets.saturating_add(index))?;
         }
         Ok(())
+    }
+
+    /// Entry `number` of the `DT_HASH` table at `offset`. Its words have 64 bits on two machines (gABI supplements of
+    /// s390x and Alpha).
+    pub(super) fn sysv_entry(&self, offset: u64, number: u64) -> Result<u64> {
+        let tables = &self.details.tables;
+        let is_wide = tables.is_64 && matches!(tables.header.e_machine, EM_S390 | EM_ALPHA);
+        if !is_wide {
+            return Ok(u64::from(self.word(offset.saturating_add(number.saturating_mul(4)))?));
+        }
+        let place = offset.saturating_add(number.saturating_mul(8));
+        let (one, two) = (u64::from(self.word(place)?), u64::from(self.word(place.saturating_add(4))?));
+        Ok(if tables.is_big { one << 32 | two } else { two << 32 | one })
     }
 }
