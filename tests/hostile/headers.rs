@@ -56,8 +56,8 @@ fn a_file_cut_off_at_every_boundary_is_a_row() {
     let (_, code, document) = one_command(&["audit", "--json"], &folder, None);
     let document = document.unwrap();
     let rows = document["artifacts"].as_array().unwrap();
-    // What is shorter than its magic number is no native file, and the walk passes it by.
-    assert_eq!(rows.len(), ends.iter().filter(|end| **end >= 4).count());
+    // An empty file may be a library that was spoilt; one that begins otherwise is passed by.
+    assert_eq!(rows.len(), ends.iter().filter(|end| **end >= 4 || **end == 0).count());
     assert_eq!(code, 2);
     let wrong = rows.iter().filter(|row| row["error"].is_object()).count();
     assert!(wrong * 2 > rows.len(), "{wrong} of {} are errors", rows.len());
