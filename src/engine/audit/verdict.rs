@@ -5,6 +5,9 @@ use super::policy::Policy;
 use crate::engine::report::audit::PolicyReason;
 use std::collections::BTreeSet;
 
+/// More libraries than these are not listed one by one: no built file needs as many, and each would be a row of every tag.
+const MOST_LIBRARIES: usize = 512;
+
 /// What the file is allowed that others are not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
@@ -21,7 +24,7 @@ pub struct Verdict {
     pub policy: Policy,
     /// What rules the tag out for good.
     pub barriers: Vec<PolicyReason>,
-    /// Libraries that are not allowed; bundling them is the remedy.
+    /// Libraries that are not allowed, the first 512 of them; bundling them is the remedy.
     pub to_bundle: Vec<PolicyReason>,
     /// libpython, where it may not be linked.
     pub libpython: Vec<PolicyReason>,
@@ -97,6 +100,9 @@ impl Verdict {
                     self.libpython.push(PolicyReason { library, ..self.reason("libpython", demands) });
                 }
                 continue;
+            }
+            if self.to_bundle.len() == MOST_LIBRARIES {
+                break;
             }
             let reason = PolicyReason { library, ..self.reason("library", demands) };
             // The C library of another family can't be brought along: maturin leaves "libc.*" out of every bundle.
