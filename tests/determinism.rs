@@ -69,7 +69,7 @@ fn the_order_in_which_files_were_made_does_not_matter() {
         }
         let [text, _] = both(&["audit"], &folder);
         let [document, _] = both(&["audit", "--json"], &folder);
-        [String::from_utf8(text).unwrap(), without_inodes(&document)]
+        [without_inodes(&text), without_inodes(&document)]
     });
     for (first, second) in shown[0].iter().zip(&shown[1]) {
         let differing = first.lines().zip(second.lines()).find(|(one, other)| one != other);
@@ -80,7 +80,7 @@ fn the_order_in_which_files_were_made_does_not_matter() {
 /// The document without the numbers that the filesystem gives a file when it is made.
 fn without_inodes(document: &[u8]) -> String {
     let text = String::from_utf8_lossy(document);
-    text.lines().filter(|line| !line.trim_start().starts_with("\"inode\"")).collect::<Vec<_>>().join("\n")
+    text.lines().filter(|line| !line.contains("inode")).collect::<Vec<_>>().join("\n")
 }
 
 #[test]

@@ -30,7 +30,9 @@ pub use tag::{Tag, UnknownTag};
 pub use trees::loader_tree;
 
 use crate::engine::binary::{self, Binary, Format, ObjectKind, RunPath};
-use crate::engine::deps::{CrateTree, Graph, Libc, Loader, LoaderInputs, Placed, crate_tree_below, differences};
+use crate::engine::deps::{
+    CrateTree, Graph, Libc, Loader, LoaderInputs, Placed, crate_tree_below, differences, pipe_on_the_way,
+};
 use crate::engine::file::{ReadAt, Windows, sha256};
 use crate::engine::owners::Owners;
 use crate::engine::project::Artifact;
@@ -187,8 +189,7 @@ impl Job<'_> {
         // A tree that only the crate fails on (it can panic) is still shown as the loader sees it.
         let (tree, failure) = match self.options.lenses {
             Lenses::LoaderOnly => (None, None),
-            Lenses::Both => match crate_tree_below(&self.placed, &self.library_paths(), self.inputs.sysroot.as_deref())
-            {
+            Lenses::Both => match self.crate_tree(&graphs) {
                 Ok(tree) => (Some(tree), None),
                 Err(error) => (None, Some(error)),
             },
@@ -212,6 +213,15 @@ impl Job<'_> {
         owned::fill_external_owners(&mut found.report, &self.options.owners, self.context)?;
         found.graph = graphs.into_iter().next();
         failure.map_or(Ok(()), Err)
+    }
+
+    fn crate_tree(&self, graphs: &[Graph]) -> Result<CrateTree> {
+        if let Some(pipe) = graphs.iter().find_map(pipe_on_the_way) {
+            let reason = "is a named pipe under a library's name, on which the repair tool would wait";
+            let way_out = "remove it, or audit with --loader-only";
+            return Err(Error::Refused { path: pipe.to_path_buf(), reason: reason.into(), way_out: way_out.into() });
+        }
+        crate_tree_below(&self.placed, &self.library_paths(), self.inputs.sysroot.as_deref())
     }
 
     /// Where lddtree looks last: maturin gives it the linked paths and rustflags' `-L`.

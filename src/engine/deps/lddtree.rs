@@ -4,14 +4,16 @@
 //! `LD_LIBRARY_PATH` and the working directory by itself. It says neither who asked nor what found a library; the form for
 //! the documents is left without both.
 
+use super::graph::Graph;
 use super::inputs::Placed;
 use super::tokens::{Tokens, as_path, expand, has_token};
 use super::{dyld, windows};
 use crate::engine::binary::{self, Format};
 use crate::engine::file::Windows;
-use crate::engine::report::audit::{NodeRole, Tree, TreeEdge, TreeNode};
+use crate::engine::report::audit::{NodeRole, Rejection, Tree, TreeEdge, TreeNode};
 use crate::engine::{Error, Result};
 use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::os::unix::fs::FileTypeExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
@@ -87,6 +89,15 @@ pub fn crate_tree_below(artifact: &Placed<'_>, library_paths: &[PathBuf], sysroo
         Ok(Err(text)) => Err(message(text)),
         Err(panic) => Err(message(format!("it panicked: {}", panic_text(panic.as_ref())))),
     }
+}
+
+/// The named pipe on the way of `graph`'s searches, if there is one. The crate opens whatever bears a library's name, and would
+/// wait for somebody to write into it.
+#[must_use]
+pub fn pipe_on_the_way(graph: &Graph) -> Option<&Path> {
+    let is_pipe = |path: &&Path| std::fs::metadata(path).is_ok_and(|metadata| metadata.file_type().is_fifo());
+    let refused = graph.edges.iter().flat_map(|edge| &edge.candidates);
+    refused.filter(|tried| tried.rejected != Rejection::Missing).map(|tried| tried.path.as_path()).find(is_pipe)
 }
 
 fn analyzer(sysroot: Option<&Path>) -> lddtree::DependencyAnalyzer {

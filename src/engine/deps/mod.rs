@@ -36,7 +36,7 @@ pub use cache::{CacheEntry, LoaderCache};
 pub use differences::differences;
 pub use graph::{Edge, Graph, Node, NodeKind};
 pub use inputs::{Libc, LoaderInputs, Placed, guess_libc, host_libc};
-pub use lddtree::{CrateLibrary, CrateTree, crate_tree, crate_tree_below};
+pub use lddtree::{CrateLibrary, CrateTree, crate_tree, crate_tree_below, pipe_on_the_way};
 pub use ldso::GlibcVersion;
 pub use loader::{Loader, resolve};
 pub use processor::{Maker, host_hwcaps, host_maker, hwcaps_of_level, level_names};

@@ -26,6 +26,8 @@ pub(super) struct Sniffed {
 /// Looks at the first bytes of `path`; `None` for what is no native file or can't be read.
 pub(super) fn sniff(path: &Path) -> Option<Sniffed> {
     let mut head = Vec::with_capacity(32);
+    // Opening a named pipe waits for somebody who writes into it.
+    std::fs::metadata(path).ok().filter(std::fs::Metadata::is_file)?;
     File::open(path).ok()?.take(32).read_to_end(&mut head).ok()?;
     sniff_head(&head)
 }
