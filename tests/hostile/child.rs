@@ -20,7 +20,8 @@ pub fn all_commands(path: &Path, library_path: Option<&str>) -> Vec<(String, i32
     COMMANDS.iter().map(|arguments| one_command(arguments, path, library_path)).collect()
 }
 
-/// Runs one command on `path`: its words, its exit status and its document.
+/// Runs one command on `path`, and prints what it took for `--nocapture`: its words, its exit status and its document.
+#[allow(clippy::print_stdout)]
 pub fn one_command(arguments: &[&str], path: &Path, library_path: Option<&str>) -> (String, i32, Option<Value>) {
     let home = tempfile::tempdir().unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_wheelwright"));

@@ -5,6 +5,9 @@ use crate::elf::Elf;
 use std::path::Path;
 use std::process::Command;
 
+/// Offsets and what is written there.
+type Edits = Vec<(usize, Vec<u8>)>;
+
 /// A library of the compiler's, with versions, symbols and sections.
 pub fn compiled(directory: &Path) -> Vec<u8> {
     let source =
@@ -70,7 +73,7 @@ fn counts_that_no_file_could_hold_take_no_memory() {
     let whole = compiled(directory.path());
     let dynamic = |tag| dynamic_value(&whole, tag).unwrap();
     let target = |tag| word(&whole, dynamic(tag)) as usize;
-    let mut smashed: Vec<(&str, Vec<(usize, Vec<u8>)>)> = vec![
+    let mut smashed: Vec<(&str, Edits)> = vec![
         ("phnum", vec![(56, vec![0xff, 0xff])]),
         ("shnum", vec![(60, vec![0xff, 0xff])]),
         ("shnum-elsewhere", vec![(60, vec![0, 0])]),
