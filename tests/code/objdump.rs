@@ -12,7 +12,7 @@ pub struct Function {
     pub address: u64,
     /// The section it lies in.
     pub section: String,
-    /// Its instructions: mnemonic and operands, with objdump's remarks.
+    /// Its instructions: mnemonic and operands, with objdump's remarks; `...` for a run of zeros that it leaves out.
     pub lines: Vec<String>,
 }
 
@@ -26,10 +26,9 @@ pub fn listing(path: &Path) -> Result<Vec<Function>, Failed> {
         } else if let Some((address, name)) = line.strip_suffix(">:").and_then(|line| line.split_once(" <")) {
             let address = u64::from_str_radix(address, 16)?;
             functions.push(Function { name: name.to_owned(), address, section: section.clone(), lines: Vec::new() });
-        } else if let Some((_, text)) = line.split_once(":\t")
-            && let Some(function) = functions.last_mut()
-        {
-            function.lines.push(text.trim().to_owned());
+        } else if let Some(function) = functions.last_mut() {
+            let text = line.split_once(":\t").map(|(_, text)| text.trim()).or((line.trim() == "...").then_some("..."));
+            function.lines.extend(text.map(str::to_owned));
         }
     }
     if functions.is_empty() { Err("objdump shows no code".into()) } else { Ok(functions) }

