@@ -7,6 +7,9 @@ use crate::app::state::State;
 use crate::engine::report::audit::{ReachDemand, ReachReport};
 use ratatui::text::Line;
 
+/// How many of the functions that use a symbol are named.
+const FUNCTIONS: usize = 6;
+
 /// The page's lines.
 #[must_use]
 pub fn page(state: &State, tag: &str, theme: Theme, cells: usize) -> Vec<Line<'static>> {
@@ -54,9 +57,10 @@ fn one(text: &mut Text, demand: &ReachDemand) {
     }
     match (&demand.functions, demand.functions_total) {
         (Some(functions), Some(total)) if !functions.is_empty() => {
-            let more = total.saturating_sub(functions.len() as u64);
+            let shown = functions.get(..FUNCTIONS).unwrap_or(functions);
+            let more = total.saturating_sub(shown.len() as u64);
             let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-            text.hanging("    ", &format!("used by {}{more}", functions.join(", ")), Role::Quiet);
+            text.hanging("    ", &format!("used by {}{more}", shown.join(", ")), Role::Quiet);
         }
         (Some(_), _) => text.hanging("    ", "no code was found that uses it", Role::Quiet),
         (None, _) => {}
