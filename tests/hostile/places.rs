@@ -37,22 +37,21 @@ fn what_is_no_library_is_passed_by() {
 }
 
 /// The kernel takes no longer variable than 128 KiB, so that a longer list can only stand in a file; and there it is an error.
+/// The kernel takes no longer variable than 128 KiB, so that a longer list can only stand in a file.
 #[test]
-fn a_search_path_of_a_mebibyte_is_an_error_and_a_long_variable_is_searched() {
+fn a_search_path_of_a_mebibyte_is_searched() {
     let directory = tempfile::tempdir().unwrap();
     let entry = "/nowhere/at/all/";
     let plain = directory.path().join("libplain.so");
     std::fs::write(&plain, Elf::needing(["libnowhere.so"]).bytes()).unwrap();
-    for (words, code, _) in all_commands(&plain, Some(&list(entry, 120 << 10))) {
-        assert!(code < 2, "{words}");
-    }
     let long = directory.path().join("liblong.so");
     let elf = Elf { rpath: Some(list(entry, 1 << 20).into_bytes()), ..Elf::needing(["libnowhere.so"]) };
     std::fs::write(&long, elf.bytes()).unwrap();
-    for (words, code, document) in all_commands(&long, None) {
-        assert_eq!(code, 2, "{words}");
-        let error = document.as_ref().and_then(|document| document.pointer("/artifacts/0/error/message"));
-        assert!(!words.contains("audit") || error.is_some(), "{words}");
+    let variable = list(entry, 120 << 10);
+    for (file, variable) in [(&plain, Some(variable.as_str())), (&long, None)] {
+        for (words, code, _) in all_commands(file, variable) {
+            assert!(code < 2, "{words}");
+        }
     }
 }
 

@@ -19,22 +19,27 @@ const DEEPEST: usize = 32;
 pub fn print(path: &Path, tree: &Tree, all: bool, verbose: bool, output: &mut Output) -> Result<()> {
     let mut drawing = Drawing { tree, all, verbose, shown: BTreeSet::new(), rows: Vec::new() };
     drawing.needs_of(0, "", 0);
-    let name_width = drawing.rows.iter().map(Row::name_width).max().unwrap_or_default();
-    let how_width = drawing.rows.iter().map(|row| row.how.width()).max().unwrap_or_default();
+    // A name or an entry of thousands of letters stands out of its column.
+    let widest = |widths: &mut dyn Iterator<Item = usize>| widths.filter(|width| *width <= WIDEST).max().unwrap_or(0);
+    let name_width = widest(&mut drawing.rows.iter().map(Row::name_width));
+    let how_width = widest(&mut drawing.rows.iter().map(|row| row.how.width()));
     output.line(output.tone(Tone::Strong, path.display()))?;
     for row in &drawing.rows {
         if let Some(text) = &row.aside {
             output.line(format_args!("{}{}", row.branch, output.tone(Tone::Faint, text)))?;
             continue;
         }
-        let gap = name_width - row.name_width();
+        let gap = name_width.saturating_sub(row.name_width());
         let role = output.tone(tone(row.role), format_args!("{:<11}", words::node_role(row.role)));
-        let how = format!("{}{:how_gap$}", row.how, "", how_gap = how_width - row.how.width());
+        let how = format!("{}{:how_gap$}", row.how, "", how_gap = how_width.saturating_sub(row.how.width()));
         let text = format!("{}{}{:gap$}  {role}  {how}  {}", row.branch, row.name, "", row.rest);
         output.line(text.trim_end())?;
     }
     Ok(())
 }
+
+/// No column is made wider than this, in cells.
+const WIDEST: usize = 400;
 
 fn tone(role: NodeRole) -> Tone {
     match role {

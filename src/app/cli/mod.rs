@@ -15,6 +15,7 @@ mod explain;
 mod open;
 mod output;
 mod plan;
+mod quick;
 mod recover;
 mod run;
 mod shell;
@@ -40,9 +41,10 @@ const INTERRUPTED: u8 = 130;
 /// Parses the command line, does what it asks, and says how the process ends.
 #[must_use]
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = quick::parse().unwrap_or_else(Cli::parse);
     let mut output = Output::new(cli.common.color);
-    let status = match dispatch(cli, &mut output) {
+    let done = dispatch(cli, &mut output).and_then(|status| output.flush().map(|()| status));
+    let status = match done {
         Ok(status) => status,
         Err(report) if output::is_broken_pipe(&report) => OK,
         Err(report) if matches!(report.downcast_ref(), Some(Error::Cancelled)) => {

@@ -5,11 +5,13 @@ use crate::engine::report::to_json;
 use color_eyre::Result;
 use serde::Serialize;
 use std::fmt;
-use std::io::{IsTerminal, Write};
+use std::io::{BufWriter, IsTerminal, Stdout, Write};
 
 /// Writes what a command prints.
 pub struct Output {
     color: bool,
+    is_terminal: bool,
+    out: BufWriter<Stdout>,
 }
 
 /// How a word is set off, where colours are used.
@@ -36,7 +38,15 @@ impl Output {
                 std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
             }
         };
-        Self { color }
+        Self { color, is_terminal: std::io::stdout().is_terminal(), out: BufWriter::new(std::io::stdout()) }
+    }
+
+    /// Hands on what was printed so far.
+    ///
+    /// # Errors
+    /// When it can't be written; a broken pipe is recognised by [`is_broken_pipe`].
+    pub fn flush(&mut self) -> Result<()> {
+        Ok(self.out.flush()?)
     }
 
     /// Prints `text` and a line's end on standard output.
@@ -44,7 +54,8 @@ impl Output {
     /// # Errors
     /// When it can't be written; a broken pipe is recognised by [`is_broken_pipe`].
     pub fn line(&mut self, text: impl fmt::Display) -> Result<()> {
-        Ok(writeln!(std::io::stdout().lock(), "{text}")?)
+        writeln!(self.out, "{text}")?;
+        if self.is_terminal { self.flush() } else { Ok(()) }
     }
 
     /// Prints `text` as it is on standard output.
@@ -52,7 +63,8 @@ impl Output {
     /// # Errors
     /// As [`Output::line`].
     pub fn text(&mut self, text: &str) -> Result<()> {
-        Ok(std::io::stdout().lock().write_all(text.as_bytes())?)
+        self.out.write_all(text.as_bytes())?;
+        if self.is_terminal { self.flush() } else { Ok(()) }
     }
 
     /// Prints `document` as JSON.
@@ -65,6 +77,8 @@ impl Output {
 
     /// Says something on standard error.
     pub fn note(&mut self, text: impl fmt::Display) {
+        // What was printed before comes before it, where both go to one place; a failure shows at the end.
+        let _ = self.out.flush();
         // There is nobody left to tell when standard error is gone.
         let _ = writeln!(std::io::stderr().lock(), "{text}");
     }

@@ -5,8 +5,8 @@ use super::policy::Policy;
 use crate::engine::report::audit::PolicyReason;
 use std::collections::BTreeSet;
 
-/// More libraries than these are not listed one by one: no built file needs as many, and each would be a row of every tag.
-const MOST_LIBRARIES: usize = 512;
+/// More rows of one kind than this are counted for a tag and not listed.
+const MOST_ROWS: usize = 500;
 
 /// What the file is allowed that others are not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,7 +24,7 @@ pub struct Verdict {
     pub policy: Policy,
     /// What rules the tag out for good.
     pub barriers: Vec<PolicyReason>,
-    /// Libraries that are not allowed, the first 512 of them; bundling them is the remedy.
+    /// Libraries that are not allowed; bundling them is the remedy.
     pub to_bundle: Vec<PolicyReason>,
     /// libpython, where it may not be linked.
     pub libpython: Vec<PolicyReason>,
@@ -101,9 +101,6 @@ impl Verdict {
                 }
                 continue;
             }
-            if self.to_bundle.len() == MOST_LIBRARIES {
-                break;
-            }
             let reason = PolicyReason { library, ..self.reason("library", demands) };
             // The C library of another family can't be brought along: maturin leaves "libc.*" out of every bundle.
             if name.starts_with("libc.") { self.barriers.push(reason) } else { self.to_bundle.push(reason) }
@@ -131,15 +128,19 @@ impl Verdict {
         self.policy.versions.is_some() && too_new(&self.policy, demands, Scope::Artifact).is_empty()
     }
 
-    /// The report's rows: what rules the tag out, or one row that it holds.
+    /// The report's rows: what rules the tag out, or one row that it holds. Of thousands of rows of one kind the first
+    /// [`MOST_ROWS`] are listed, and a row of the rule `left_out` says how many more there are.
     #[must_use]
     pub fn rows(&self) -> Vec<PolicyReason> {
-        let all = [&self.barriers, &self.to_bundle, &self.libpython, &self.externals];
-        let rows: Vec<PolicyReason> = all.into_iter().flatten().cloned().collect();
-        if !rows.is_empty() {
-            return rows;
+        let mut rows = Vec::new();
+        for all in [&self.barriers, &self.to_bundle, &self.libpython, &self.externals] {
+            rows.extend(all.iter().take(MOST_ROWS).cloned());
+            if let Some(more) = all.len().checked_sub(MOST_ROWS).filter(|more| *more > 0) {
+                let symbol = Some(format!("{more} more are left out"));
+                rows.push(PolicyReason { symbol, ..reason(&self.policy.name, Some("left_out"), None) });
+            }
         }
-        vec![reason(&self.policy.name, None, None)]
+        if rows.is_empty() { vec![reason(&self.policy.name, None, None)] } else { rows }
     }
 }
 

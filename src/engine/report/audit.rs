@@ -192,7 +192,8 @@ pub struct PolicyReason {
     pub tag: String,
     /// Whether the tag holds; with `true` the other keys are null.
     pub ok: bool,
-    /// `symbol_version`, `blacklist`, `library`, `libpython`, `architecture`, `external_symbol_version`.
+    /// `symbol_version`, `blacklist`, `library`, `libpython`, `architecture`, `external_symbol_version`;
+    /// `left_out` where there are too many rows to list, and `symbol` says how many.
     pub rule: Option<String>,
     /// The library concerned.
     pub library: Option<String>,

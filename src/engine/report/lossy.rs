@@ -4,6 +4,7 @@
 //! of a binary can be since it begins with a NUL, and [`to_json`] puts both keys in the place of it.
 
 use crate::engine::binary::Name;
+use memchr::memmem;
 use serde::ser::SerializeSeq;
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
@@ -11,8 +12,6 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 const MARK: char = '\0';
-/// How a marked string begins in JSON.
-const MARK_IN_TEXT: &str = "\"\\u0000";
 
 fn marked(path: &Path) -> String {
     let name = Name::new(path.as_os_str().as_bytes());
@@ -48,8 +47,8 @@ pub(super) fn list<S: Serializer>(paths: &[PathBuf], serializer: S) -> Result<S:
 /// When a map of the document has keys that JSON can't have; no document of ours does.
 pub fn to_json(document: &impl Serialize) -> Result<String, serde_json::Error> {
     let mut text = serde_json::to_string_pretty(document)?;
-    // Only a document with a marked string is built as a tree of values, which takes several times its text.
-    if text.contains(MARK_IN_TEXT) {
+    // Few documents hold a marked string, and the tree of values takes many times the text's memory.
+    if memmem::find(text.as_bytes(), b"\\u0000").is_some() {
         drop(text);
         text = serde_json::to_string_pretty(&told(serde_json::to_value(document)?))?;
     }

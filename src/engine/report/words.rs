@@ -56,6 +56,7 @@ pub fn policy_rule(rule: &str) -> &str {
         "library" => "the library is not on the tag's list",
         "libpython" => "libpython is linked",
         "architecture" => "the tag is not for this architecture",
+        "left_out" => "too many rows to list",
         "external_symbol_version" => "an external library demands a symbol version newer than the tag allows",
         other => other,
     }

@@ -73,7 +73,24 @@ pub fn findings(audit: &Audit, circumstances: &Circumstances<'_>) -> Vec<Finding
     found.extend(circumstances.refusal.map(|refusal| edit::does_not_fit(report, refusal)));
     found.extend(circumstances.changed.map(|what| edit::changed(report, what)));
     found.sort_by(|one, other| (&one.code, &one.title).cmp(&(&other.code, &other.title)));
-    found
+    bounded(found)
+}
+
+/// More findings of one code on one artifact than this are counted in a last one and not listed.
+const MOST_ALIKE: usize = 200;
+
+fn bounded(found: Vec<Finding>) -> Vec<Finding> {
+    let mut kept: Vec<Finding> = Vec::new();
+    for group in found.chunk_by(|one, other| one.code == other.code) {
+        kept.extend(group.iter().take(MOST_ALIKE).cloned());
+        if let Some(rest) = group.get(MOST_ALIKE..).filter(|rest| !rest.is_empty()) {
+            let worst = rest.iter().map(|finding| finding.severity).max().unwrap_or(Severity::Note);
+            let first = rest.first().map_or("", |finding| finding.title.as_str());
+            let title = format!("{} more of the same are left out, from: {first}", rest.len());
+            kept.extend(rest.first().map(|finding| self::finding(&finding.code, worst, title, Vec::new(), Vec::new())));
+        }
+    }
+    kept
 }
 
 fn finding(code: &str, severity: Severity, title: String, evidence: Vec<String>, fix: Vec<String>) -> Finding {

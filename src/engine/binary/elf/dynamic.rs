@@ -7,8 +7,8 @@ use crate::engine::file::ReadAt;
 use crate::engine::{Error, Result};
 use goblin::elf::dynamic::{DT_STRSZ, DT_STRTAB, DT_VERDEF, DT_VERDEFNUM, DT_VERNEED, DT_VERNEEDNUM};
 
-/// A longer name is taken as damage.
-const LONGEST_NAME: u64 = 64 * 1024;
+/// A longer string is taken as damage; run paths of a mebibyte load.
+const LONGEST_NAME: u64 = 4 << 20;
 /// More version records than this are taken as damage.
 const MOST_RECORDS: u64 = 65_536;
 /// `VER_FLG_BASE`: the record names the file, not a version.
