@@ -5,11 +5,11 @@ use crate::cases::{NEW_TAGS, OLD_TAGS};
 use crate::lab::{Found, Lab, found, parse_trace, rule, same};
 use libtest_mimic::Failed;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Output};
 use wheelwright::engine::deps::{Graph, Libc, guess_libc};
 use wheelwright::engine::report::audit::SearchRule;
 
-const LOADER: &str = "/lib/ld-musl-x86_64.so.1";
+pub const LOADER: &str = "/lib/ld-musl-x86_64.so.1";
 
 pub fn all() -> Vec<Case> {
     let case = |name, run| Case { name, lacking: lacks_musl(), run };
@@ -39,8 +39,12 @@ fn listed(lab: &Lab, program: &Path) -> Result<Found, Failed> {
     command.arg("--list").arg(program).current_dir(&lab.working_directory).env_remove("LD_LIBRARY_PATH");
     command.envs(lab.library_path.iter().map(|value| ("LD_LIBRARY_PATH", value)));
     command.env_remove("LD_PRELOAD").envs(lab.preload.iter().map(|value| ("LD_PRELOAD", value)));
-    let output = command.output()?;
-    let mut listed = parse_trace(&String::from_utf8_lossy(&output.stdout), &lab.working_directory);
+    Ok(parse(&command.output()?, &lab.working_directory))
+}
+
+/// Reads what musl's loader, started in `directory`, listed and complained of.
+pub fn parse(output: &Output, directory: &Path) -> Found {
+    let mut listed = parse_trace(&String::from_utf8_lossy(&output.stdout), directory);
     listed.retain(|name, _| name != LOADER && !name.starts_with("libc."));
     for line in String::from_utf8_lossy(&output.stderr).lines() {
         if let Some((name, _)) =
@@ -50,7 +54,7 @@ fn listed(lab: &Lab, program: &Path) -> Result<Found, Failed> {
             listed.entry(name.to_string()).or_insert(None);
         }
     }
-    Ok(listed)
+    listed
 }
 
 /// The lens must find what musl's loader lists.
