@@ -104,7 +104,7 @@ fn file_as_directory() -> Result<(), Failed> {
     lab.agrees(&program).map(drop)
 }
 
-fn lacks_32_bits() -> Option<String> {
+pub fn lacks_32_bits() -> Option<String> {
     let lab = Lab::new();
     std::fs::write(lab.path("try.c"), "int main(void) { return 0; }\n").ok()?;
     let mut command = std::process::Command::new("cc");

@@ -10,6 +10,7 @@ mod debug;
 mod differences;
 mod files;
 mod forms;
+mod known;
 mod lab;
 mod layouts;
 mod libtree;
@@ -33,7 +34,7 @@ pub struct Case {
 fn main() {
     let strict = std::env::var_os("WHEELWRIGHT_CI").is_some_and(|value| value == "1");
     let built = cases::all().into_iter().chain(forms::all()).chain(files::all()).chain(loads::all());
-    let built = built.chain(layouts::all()).chain(musl::all()).chain(differences::all());
+    let built = built.chain(layouts::all()).chain(known::all()).chain(musl::all()).chain(differences::all());
     let built = built.chain(opened::all()).chain(order::all()).chain(rooted::all());
     let cases = built.chain(sweep::all()).chain(libtree::all());
     let trials = cases.map(|case| match case.lacking {
