@@ -5,7 +5,10 @@
 
 use super::objects::{Looked, Objects};
 use super::tokens::as_path;
+use crate::engine::Result;
+use crate::engine::binary::elf::Tables;
 use crate::engine::file::{ReadAt, Windows};
+use goblin::elf::program_header::PT_LOAD;
 use memchr::memmem;
 use std::fmt;
 use std::os::unix::ffi::OsStrExt;
@@ -59,8 +62,7 @@ pub(super) struct LdSo {
 impl LdSo {
     /// Reads the loader `path`; nothing is known of what can't be read.
     pub(super) fn read(path: &Path, objects: &Objects) -> Self {
-        let read = |windows: Windows| windows.bytes(0, windows.size().min(LARGEST));
-        let Ok(bytes) = Windows::open(path).and_then(read) else { return Self::default() };
+        let Ok(bytes) = Windows::open(path).and_then(|windows| texts(&windows)) else { return Self::default() };
         let mut found = Self::parse(&bytes);
         let real = std::fs::canonicalize(path).unwrap_or(path.to_path_buf());
         found.version = found.version.or_else(|| version_of_file(&real)).or_else(|| version_of_libc(&real, objects));
@@ -76,6 +78,19 @@ impl LdSo {
         });
         Self { version: version_in(bytes), directories, library }
     }
+}
+
+/// The bytes in which texts stand: the segments that are only read. All of a file that has none, as older linkers made it.
+fn texts(windows: &Windows) -> Result<Vec<u8>> {
+    const READ_ONLY: u32 = 4;
+    let tables = Tables::read(windows)?;
+    let mut bytes = Vec::new();
+    for segment in tables.segments.iter().filter(|one| one.p_type == PT_LOAD && one.p_flags == READ_ONLY) {
+        bytes.extend(windows.bytes(segment.p_offset, segment.p_filesz.min(LARGEST))?);
+        // Two segments are no neighbours.
+        bytes.push(0xff);
+    }
+    if bytes.is_empty() { windows.bytes(0, windows.size().min(LARGEST)) } else { Ok(bytes) }
 }
 
 /// The number behind the words of `ld.so --version`.

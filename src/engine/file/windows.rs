@@ -45,10 +45,10 @@ fn length_within(source: &(impl ReadAt + ?Sized), offset: u64, length: u64) -> R
     }
 }
 
-const WINDOW: u64 = 16 * 1024;
-const KEPT: usize = 16;
+const WINDOW: u64 = 8 * 1024;
+const KEPT: usize = 32;
 
-/// A file opened read-only and read in windows of 16 KiB, of which the last sixteen are kept.
+/// A file opened read-only and read in windows of 8 KiB, of which the last 32 are kept.
 #[derive(Debug)]
 pub struct Windows {
     path: PathBuf,
