@@ -104,14 +104,14 @@ fn file_as_directory() -> Result<(), Failed> {
     lab.agrees(&program).map(drop)
 }
 
-fn lacks_32_bits() -> Option<String> {
+pub fn lacks_32_bits() -> Option<String> {
     let lab = Lab::new();
     std::fs::write(lab.path("try.c"), "int main(void) { return 0; }\n").ok()?;
     let mut command = std::process::Command::new("cc");
     command.args(["-m32", "-o"]).arg(lab.path("try")).arg(lab.path("try.c"));
     let made = command.output().is_ok_and(|output| output.status.success());
     let runs = made && std::process::Command::new(lab.path("try")).status().is_ok_and(|status| status.success());
-    (!runs).then(|| "needs cc -m32".to_string())
+    (!runs).then(|| "cc makes no 32-bit programs here".to_string())
 }
 
 /// The 64-bit library is passed over, the other found; the default directories and the cache's entries are the other ones.

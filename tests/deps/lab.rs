@@ -24,7 +24,7 @@ pub fn loader_of(path: &Path) -> &'static str {
 pub fn lacks_glibc() -> Option<String> {
     let fits = cfg!(all(target_os = "linux", target_arch = "x86_64")) && Path::new(LOADER).exists();
     let fits = fits && host_libc() == wheelwright::engine::deps::Libc::Glibc;
-    (!fits).then(|| "needs x86_64 and glibc".to_string())
+    (!fits).then(|| "the machine is not x86_64 with glibc".to_string())
 }
 
 /// Needed name to path; `None` for what is not found.

@@ -3,30 +3,33 @@
 
 use crate::Case;
 use crate::cases::{NEW_TAGS, OLD_TAGS};
-use crate::lab::{Lab, lacks_glibc};
+use crate::lab::Lab;
 use crate::musl;
 use libtest_mimic::Failed;
 use std::path::PathBuf;
 
 /// Builds a layout in an empty lab, with the given linker option for run paths, and returns what to load.
-type Layout = fn(&mut Lab, &'static str) -> PathBuf;
+pub type Layout = fn(&mut Lab, &'static str) -> PathBuf;
 
+/// The cases of a table of layouts, each for both loaders.
 macro_rules! table {
     ($($layout:ident),* $(,)?) => {
         vec![$(
             Case {
                 name: concat!("glibc_", stringify!($layout)),
-                lacking: lacks_glibc(),
-                run: || on_glibc($layout),
+                lacking: crate::lab::lacks_glibc(),
+                run: || crate::layouts::on_glibc($layout),
             },
             Case {
                 name: concat!("musl_", stringify!($layout)),
-                lacking: musl::lacks_musl(),
-                run: || on_musl($layout),
+                lacking: crate::musl::lacks_musl(),
+                run: || crate::layouts::on_musl($layout),
             },
         )*]
     };
 }
+
+pub(crate) use table;
 
 pub fn all() -> Vec<Case> {
     table![
@@ -62,7 +65,7 @@ pub fn all() -> Vec<Case> {
     ]
 }
 
-fn on_glibc(layout: Layout) -> Result<(), Failed> {
+pub fn on_glibc(layout: Layout) -> Result<(), Failed> {
     for tags in [OLD_TAGS, NEW_TAGS] {
         let mut lab = Lab::new();
         let root = layout(&mut lab, tags);
@@ -71,7 +74,7 @@ fn on_glibc(layout: Layout) -> Result<(), Failed> {
     Ok(())
 }
 
-fn on_musl(layout: Layout) -> Result<(), Failed> {
+pub fn on_musl(layout: Layout) -> Result<(), Failed> {
     for tags in [OLD_TAGS, NEW_TAGS] {
         let mut lab = musl::lab();
         let root = layout(&mut lab, tags);
@@ -82,7 +85,7 @@ fn on_musl(layout: Layout) -> Result<(), Failed> {
 }
 
 /// A library in each of the directories, all needed by the program `p` whose run path is `entries`.
-fn program(lab: &Lab, tags: &str, directories: &[&str], entries: &str) -> PathBuf {
+pub fn program(lab: &Lab, tags: &str, directories: &[&str], entries: &str) -> PathBuf {
     let mut arguments = Vec::new();
     for (index, directory) in directories.iter().enumerate() {
         let name = format!("{directory}/lib{index}.so");
@@ -195,7 +198,7 @@ fn link_on_the_way(lab: &mut Lab, tags: &'static str) -> PathBuf {
 }
 
 /// The good library in `good`, and before it a directory with what `make` puts there.
-fn with_bad_one(lab: &Lab, tags: &str, make: impl Fn(PathBuf)) -> PathBuf {
+pub fn with_bad_one(lab: &Lab, tags: &str, make: impl Fn(PathBuf)) -> PathBuf {
     lab.library("good/liba.so", "a", &[]);
     std::fs::create_dir(lab.path("bad")).expect("made");
     make(lab.path("bad/liba.so"));

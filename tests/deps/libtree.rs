@@ -45,6 +45,7 @@ fn directories() -> Result<(), Failed> {
             return Err(format!("{} was not built", directory.display()).into());
         }
         lab.working_directory.clone_from(&directory);
+        let before = (loads, names, wrong.len());
         for (file, variable) in files.iter().flat_map(|file| variables.iter().map(move |variable| (file, variable))) {
             lab.library_path = variable.as_ref().map(|path| path.clone().into_os_string());
             let line = line(&lab, file, variable.as_deref());
@@ -61,7 +62,7 @@ fn directories() -> Result<(), Failed> {
                         })
                         .collect();
                     names += found(&graph).len();
-                    println!("same   {line}: {}", needs.join(", "));
+                    println!("{}", format!("same   {line}: {}", needs.join(", ")).trim_end());
                 }
                 Err(why) => {
                     println!("DIFFER {line}");
@@ -69,6 +70,9 @@ fn directories() -> Result<(), Failed> {
                 }
             }
         }
+        let name = directory.file_name().unwrap_or_default().to_string_lossy();
+        let (loads, names, wrong) = (loads - before.0, names - before.1, wrong.len() - before.2);
+        println!("directory {name}: {} files, {loads} loads, {names} names, {wrong} differences", files.len());
     }
     println!("{directories} directories, {loads} loads, {names} names, {} differences", wrong.len());
     if directories < 9 {

@@ -105,7 +105,7 @@ fn missing_preload() -> Result<(), Failed> {
 }
 
 fn filters() -> Result<(), Failed> {
-    for option in ["-Wl,-F,libreal.so", "-Wl,-f,libreal.so", "-Wl,-f,libnowhere.so"] {
+    for option in ["-Wl,-F,libreal.so", "-Wl,-f,libreal.so", "-Wl,-f,libnowhere.so", "-Wl,-F,libnowhere.so"] {
         let lab = Lab::new();
         lab.library("lib/libreal.so", "real", &[]);
         lab.library("lib/libb.so", "b", &[]);

@@ -6,14 +6,19 @@
 #![allow(clippy::print_stdout, reason = "the figures of the sweeps are kept as evidence")]
 
 mod cases;
+mod debug;
 mod differences;
 mod files;
 mod forms;
+mod known;
 mod lab;
 mod layouts;
 mod libtree;
 mod loads;
 mod musl;
+mod opened;
+mod order;
+mod rooted;
 mod sweep;
 mod trace;
 
@@ -29,7 +34,8 @@ pub struct Case {
 fn main() {
     let strict = std::env::var_os("WHEELWRIGHT_CI").is_some_and(|value| value == "1");
     let built = cases::all().into_iter().chain(forms::all()).chain(files::all()).chain(loads::all());
-    let built = built.chain(layouts::all()).chain(musl::all()).chain(differences::all());
+    let built = built.chain(layouts::all()).chain(known::all()).chain(musl::all()).chain(differences::all());
+    let built = built.chain(opened::all()).chain(order::all()).chain(rooted::all());
     let cases = built.chain(sweep::all()).chain(libtree::all());
     let trials = cases.map(|case| match case.lacking {
         Some(reason) if strict && reason.starts_with("needs") => {

@@ -5,11 +5,11 @@ use crate::cases::{NEW_TAGS, OLD_TAGS};
 use crate::lab::{Found, Lab, found, parse_trace, rule, same};
 use libtest_mimic::Failed;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Output};
 use wheelwright::engine::deps::{Graph, Libc, guess_libc};
 use wheelwright::engine::report::audit::SearchRule;
 
-const LOADER: &str = "/lib/ld-musl-x86_64.so.1";
+pub const LOADER: &str = "/lib/ld-musl-x86_64.so.1";
 
 pub fn all() -> Vec<Case> {
     let case = |name, run| Case { name, lacking: lacks_musl(), run };
@@ -19,6 +19,11 @@ pub fn all() -> Vec<Case> {
         case("musl_drops_a_run_path_with_another_token", other_token),
         case("musl_knows_no_soname", soname),
         case("musl_tries_no_second_file", second_file),
+        Case {
+            name: "musl_meets_a_32_bit_library",
+            lacking: lacks_musl().or_else(crate::files::lacks_32_bits),
+            run: another_class,
+        },
     ]
 }
 
@@ -39,8 +44,12 @@ fn listed(lab: &Lab, program: &Path) -> Result<Found, Failed> {
     command.arg("--list").arg(program).current_dir(&lab.working_directory).env_remove("LD_LIBRARY_PATH");
     command.envs(lab.library_path.iter().map(|value| ("LD_LIBRARY_PATH", value)));
     command.env_remove("LD_PRELOAD").envs(lab.preload.iter().map(|value| ("LD_PRELOAD", value)));
-    let output = command.output()?;
-    let mut listed = parse_trace(&String::from_utf8_lossy(&output.stdout), &lab.working_directory);
+    Ok(parse(&command.output()?, &lab.working_directory))
+}
+
+/// Reads what musl's loader, started in `directory`, listed and complained of.
+pub fn parse(output: &Output, directory: &Path) -> Found {
+    let mut listed = parse_trace(&String::from_utf8_lossy(&output.stdout), directory);
     listed.retain(|name, _| name != LOADER && !name.starts_with("libc."));
     for line in String::from_utf8_lossy(&output.stderr).lines() {
         if let Some((name, _)) =
@@ -50,7 +59,7 @@ fn listed(lab: &Lab, program: &Path) -> Result<Found, Failed> {
             listed.entry(name.to_string()).or_insert(None);
         }
     }
-    Ok(listed)
+    listed
 }
 
 /// The lens must find what musl's loader lists.
@@ -58,7 +67,11 @@ pub fn agrees(lab: &Lab, program: &Path) -> Result<Graph, Failed> {
     let graph = lab.graph(program);
     let root = graph.nodes.first().and_then(|node| node.binary.as_deref()).ok_or("no root")?;
     same(guess_libc(root), Libc::Musl)?;
-    same(found(&graph), listed(lab, program)?)?;
+    // Of a preloaded library that is missing musl says nothing.
+    let preload = lab.preload.as_ref().map(|list| list.to_string_lossy().into_owned()).unwrap_or_default();
+    let mut ours = found(&graph);
+    ours.retain(|name, path| path.is_some() || !preload.split([' ', ':']).any(|item| item == name));
+    same(ours, listed(lab, program)?)?;
     Ok(graph)
 }
 
@@ -109,5 +122,17 @@ fn second_file() -> Result<(), Failed> {
     let program = lab.program("p", &["@good/liba.so", NEW_TAGS, "-Wl,-rpath,$ORIGIN/bad:$ORIGIN/good"]);
     std::fs::create_dir(lab.path("bad"))?;
     std::fs::write(lab.path("bad/liba.so"), "no library")?;
+    same(found(&agrees(&lab, &program)?)["liba.so"].clone(), None)
+}
+
+/// It opens the file, can make nothing of it, and looks no further.
+fn another_class() -> Result<(), Failed> {
+    let lab = lab();
+    lab.library("good/liba.so", "a", &[]);
+    let narrow = Lab::new();
+    let built = narrow.library("liba.so", "a", &["-m32", "-nostdlib"]);
+    std::fs::create_dir(lab.path("bad"))?;
+    std::fs::copy(built, lab.path("bad/liba.so"))?;
+    let program = lab.program("p", &["@good/liba.so", NEW_TAGS, "-Wl,-rpath,$ORIGIN/bad:$ORIGIN/good"]);
     same(found(&agrees(&lab, &program)?)["liba.so"].clone(), None)
 }
