@@ -45,7 +45,7 @@ fn main() -> color_eyre::Result<()> {
         repair: RepairOptions::default(),
         staging: None,
         scratch: directory.path().to_path_buf(),
-        editor: Box::new(Builtin),
+        editor: Box::new(Builtin::default()),
         observer: None,
     };
     let mut session = Session::open(project, options)?;

@@ -135,7 +135,7 @@ impl Lab {
     }
 
     fn recover(&self) -> wheelwright::engine::stage::Recovery {
-        recover(&self.project.join("target/wheelwright"), &Builtin, &Context::new()).unwrap()
+        recover(&self.project.join("target/wheelwright"), &Builtin::default(), &Context::new()).unwrap()
     }
 
     /// How many effects a whole run has.

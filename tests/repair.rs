@@ -93,8 +93,8 @@ impl Repaired {
             EditRequest::SetSoname(name(&self.greet)),
             EditRequest::ReplaceNeeded { from: Name::from("libdeep.so.2"), to: name(&self.deep) },
         ];
-        let plan = Builtin.plan(&Windows::open(&self.greet).unwrap(), &requests).unwrap().unwrap();
-        Builtin.apply(&self.greet, &plan, &Context::new()).unwrap();
+        let plan = Builtin::default().plan(&Windows::open(&self.greet).unwrap(), &requests).unwrap().unwrap();
+        Builtin::default().apply(&self.greet, &plan, &Context::new()).unwrap();
     }
 }
 

@@ -13,7 +13,7 @@ pub const TESTS: &[Test] = &[("damage::truncated_files", truncated), ("damage::c
 fn plan(bytes: &[u8]) -> Option<wheelwright::engine::repair::EditPlan> {
     let requests = [soname("lib-new.so"), rpath("$ORIGIN/../x.libs"), needed("libdeep.so.2", "libdeep-0.so.2")];
     let source = MemoryBytes::new(PathBuf::from("damaged"), bytes.to_vec());
-    let plan = Builtin.plan(&source, &requests).ok()?.ok()?;
+    let plan = Builtin::default().plan(&source, &requests).ok()?.ok()?;
     assert!(plan.writes < 1 << 20, "a small file costs little: {}", plan.writes);
     Some(plan)
 }
@@ -62,6 +62,6 @@ fn try_to_apply(folder: &Path, bytes: &[u8], plan: &wheelwright::engine::repair:
     // A damaged address can ask for a file of many gigabytes; its plan is enough.
     if plan.size_after.is_some_and(|size| size < 1 << 24) {
         std::fs::write(&file, bytes).unwrap();
-        let _ = Builtin.apply(&file, plan, &Context::new());
+        let _ = Builtin::default().apply(&file, plan, &Context::new());
     }
 }

@@ -114,9 +114,9 @@ fn large() -> Outcome {
     let file = std::fs::OpenOptions::new().write(true).open(&library).unwrap();
     file.set_len(size).map_err(|error| format!("no file of 5 GiB can be made: {error}"))?;
     let requests = [soname("libdeep-0123abcd.so.2"), rpath("/a/new/place")];
-    let plan = Builtin.plan(&Windows::open(&library).unwrap(), &requests).unwrap().unwrap();
+    let plan = Builtin::default().plan(&Windows::open(&library).unwrap(), &requests).unwrap().unwrap();
     assert!(plan.size_after.unwrap() > size && plan.reads < 64 << 10 && plan.writes < 4 << 10, "{plan:?}");
-    Builtin.apply(&library, &plan, &Context::new()).unwrap();
+    Builtin::default().apply(&library, &plan, &Context::new()).unwrap();
     assert_eq!(Loader::build(&[]).unwrap().call(&library, "deep").unwrap(), "41");
     Ok(())
 }

@@ -57,17 +57,17 @@ pub fn needed(from: &str, to: &str) -> EditRequest {
 
 /// Plans `requests` on `file` with the built-in editor, applies them, and checks what every edit must keep to.
 pub fn edit(file: &Path, requests: &[EditRequest]) -> EditPlan {
-    let plan = Builtin.plan(&Windows::open(file).unwrap(), requests).unwrap().unwrap();
-    let again = Builtin.plan(&Windows::open(file).unwrap(), requests).unwrap().unwrap();
+    let plan = Builtin::default().plan(&Windows::open(file).unwrap(), requests).unwrap().unwrap();
+    let again = Builtin::default().plan(&Windows::open(file).unwrap(), requests).unwrap().unwrap();
     assert_eq!(plan, again, "a plan is the same every time");
     let context = Context::new();
     let before = std::fs::read(file).unwrap();
-    Builtin.apply(file, &plan, &context).unwrap();
+    Builtin::default().apply(file, &plan, &context).unwrap();
     let after = std::fs::read(file).unwrap();
     assert_eq!(context.progress().0, plan.writes);
     assert_eq!(Some(after.len() as u64), plan.size_after);
     check_only_patches_changed(&plan, &before, &after);
-    let left = Builtin.plan(&Windows::open(file).unwrap(), requests).unwrap().unwrap();
+    let left = Builtin::default().plan(&Windows::open(file).unwrap(), requests).unwrap().unwrap();
     assert!(left.is_empty() && left.patches.is_empty() && left.writes == 0, "left to do: {left:?}");
     plan
 }

@@ -18,7 +18,7 @@ pub const TESTS: &[Test] = &[
 ];
 
 fn refusal(file: &Path, requests: &[EditRequest]) -> EditRefusal {
-    let refusal = Builtin.plan(&Windows::open(file).unwrap(), requests).unwrap().unwrap_err();
+    let refusal = Builtin::default().plan(&Windows::open(file).unwrap(), requests).unwrap().unwrap_err();
     assert!(!refusal.reason.is_empty() && !refusal.way_out.is_empty());
     refusal
 }
@@ -60,14 +60,14 @@ fn contradictions() -> Outcome {
 fn links() -> Outcome {
     let chain = Chain::build(&[]).unwrap();
     let library = chain.path("libdeep.so.2");
-    let plan = Builtin.plan(&Windows::open(&library).unwrap(), &[soname("x")]).unwrap().unwrap();
+    let plan = Builtin::default().plan(&Windows::open(&library).unwrap(), &[soname("x")]).unwrap().unwrap();
     let before = std::fs::read(&library).unwrap();
     std::fs::hard_link(&library, chain.path("alias")).unwrap();
-    let error = Builtin.apply(&library, &plan, &Context::new()).unwrap_err();
+    let error = Builtin::default().apply(&library, &plan, &Context::new()).unwrap_err();
     assert!(error.to_string().contains("2 names"), "{error}");
     std::fs::remove_file(chain.path("alias")).unwrap();
     std::os::unix::fs::symlink(&library, chain.path("symlink")).unwrap();
-    assert!(Builtin.apply(&chain.path("symlink"), &plan, &Context::new()).is_err());
+    assert!(Builtin::default().apply(&chain.path("symlink"), &plan, &Context::new()).is_err());
     assert_eq!(std::fs::read(&library).unwrap(), before);
     Ok(())
 }
@@ -75,21 +75,21 @@ fn links() -> Outcome {
 fn changed() -> Outcome {
     let chain = Chain::build(&[]).unwrap();
     let library = chain.path("libdeep.so.2");
-    let plan = Builtin.plan(&Windows::open(&library).unwrap(), &[soname("x")]).unwrap().unwrap();
+    let plan = Builtin::default().plan(&Windows::open(&library).unwrap(), &[soname("x")]).unwrap().unwrap();
     let original = std::fs::read(&library).unwrap();
     std::fs::write(&library, [&original[..], b"more"].concat()).unwrap();
-    assert!(Builtin.apply(&library, &plan, &Context::new()).is_err(), "another size");
+    assert!(Builtin::default().apply(&library, &plan, &Context::new()).is_err(), "another size");
     std::fs::copy(chain.path("libdeep.so.2"), chain.path("kept")).unwrap();
     std::fs::write(&library, &original).unwrap();
-    let other = Builtin.plan(&Windows::open(&library).unwrap(), &[soname("another")]).unwrap().unwrap();
-    Builtin.apply(&library, &other, &Context::new()).unwrap();
+    let other = Builtin::default().plan(&Windows::open(&library).unwrap(), &[soname("another")]).unwrap().unwrap();
+    Builtin::default().apply(&library, &other, &Context::new()).unwrap();
     let edited = std::fs::read(&library).unwrap();
-    assert!(Builtin.apply(&library, &plan, &Context::new()).is_err(), "other tables");
+    assert!(Builtin::default().apply(&library, &plan, &Context::new()).is_err(), "other tables");
     assert_eq!(std::fs::read(&library).unwrap(), edited);
     let cancelled = Context::new();
     cancelled.cancel();
     std::fs::write(&library, &original).unwrap();
-    assert!(Builtin.apply(&library, &plan, &cancelled).is_err());
+    assert!(Builtin::default().apply(&library, &plan, &cancelled).is_err());
     assert_eq!(std::fs::read(&library).unwrap(), original);
     Ok(())
 }

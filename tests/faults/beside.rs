@@ -278,12 +278,12 @@ pub fn an_interrupted_session_says_the_way_out() {
 
 fn recover_by_hand(small: &Small) {
     // The lock is the forgotten session's: recovery must not go ahead while it lives.
-    assert!(matches!(recover(&small.home(), &Builtin, &Context::new()), Err(Error::Locked { .. })));
+    assert!(matches!(recover(&small.home(), &Builtin::default(), &Context::new()), Err(Error::Locked { .. })));
     let journal: PathBuf = small.home().join("journal");
     let text = std::fs::read(&journal).unwrap();
     std::fs::remove_file(&journal).unwrap();
     std::fs::write(&journal, text).unwrap();
-    let recovery = recover(&small.home(), &Builtin, &Context::new()).unwrap();
+    let recovery = recover(&small.home(), &Builtin::default(), &Context::new()).unwrap();
     assert!(!recovery.taken_back.is_empty() && recovery.missing.is_empty());
 }
 
@@ -297,7 +297,7 @@ pub fn a_damaged_journal_stops_nobody_from_looking() {
         assert!(session.read_only().is_some_and(|reason| reason.contains("journal")));
         session.audit(NEEDY, &Context::new()).unwrap();
         assert!(session.step(NEEDY, &Context::new()).is_err());
-        assert!(recover(&small.home(), &Builtin, &Context::new()).is_err());
+        assert!(recover(&small.home(), &Builtin::default(), &Context::new()).is_err());
         session.leave().unwrap();
         assert_eq!(tree(&small.root), before);
     }
@@ -313,6 +313,6 @@ pub fn recovery_names_what_is_gone() {
     std::fs::remove_dir_all(small.home()).unwrap();
     std::fs::create_dir(small.home()).unwrap();
     std::fs::write(small.home().join("journal"), journal).unwrap();
-    let recovery = recover(&small.home(), &Builtin, &Context::new()).unwrap();
+    let recovery = recover(&small.home(), &Builtin::default(), &Context::new()).unwrap();
     assert_eq!(recovery.missing, [small.output("libplain.so")]);
 }

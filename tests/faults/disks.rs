@@ -160,7 +160,7 @@ pub fn a_full_disk_costs_nothing() {
                         std::fs::write(small.home().join("journal"), &text).unwrap();
                         // Full to the last byte: nothing can be added to the journal.
                         let _ = std::fs::write(&filler, vec![1; usize::try_from(free).unwrap()]);
-                        recover(&small.home(), &Builtin, &Context::new()).unwrap();
+                        recover(&small.home(), &Builtin::default(), &Context::new()).unwrap();
                         recovered += 1;
                     }
                 }

@@ -139,7 +139,7 @@ pub fn child(told: &str) {
         }
         "recover" => {
             arm();
-            recover(&small.home(), &Builtin, &Context::new()).unwrap();
+            recover(&small.home(), &Builtin::default(), &Context::new()).unwrap();
         }
         other => panic!("{other}?"),
     }
@@ -201,7 +201,7 @@ fn every_output_has_its_bytes(clean: &BTreeMap<PathBuf, Vec<u8>>, staging: &Path
 /// What recovery comes to. A child that another test begins holds our lock too, until it is a program of its own.
 fn recovered(small: &Small) -> Recovery {
     loop {
-        match recover(&small.home(), &Builtin, &Context::new()) {
+        match recover(&small.home(), &Builtin::default(), &Context::new()) {
             Err(Error::Locked { .. }) => std::thread::sleep(std::time::Duration::from_millis(5)),
             other => return other.unwrap(),
         }

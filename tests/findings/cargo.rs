@@ -34,8 +34,8 @@ fn comes_back() -> Result<(), Failed> {
     let copy = directory.path().join("copy.so");
     std::fs::copy(&output, &copy)?;
     let request = EditRequest::SetRpath(Name::from(private.to_string_lossy().as_ref()));
-    let plan = Builtin.plan(&Windows::open(&copy)?, &[request])?.map_err(|refusal| refusal.reason)?;
-    Builtin.apply(&copy, &plan, &Context::new())?;
+    let plan = Builtin::default().plan(&Windows::open(&copy)?, &[request])?.map_err(|refusal| refusal.reason)?;
+    Builtin::default().apply(&copy, &plan, &Context::new())?;
     // In place, so that deps/ has the edited bytes too.
     std::fs::write(&output, std::fs::read(&copy)?)?;
     std::fs::remove_file(&output)?;

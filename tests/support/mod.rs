@@ -133,7 +133,7 @@ pub fn options(mode: Mode, observer: Option<Observer>) -> SessionOptions {
         repair: RepairOptions { mode, ..RepairOptions::default() },
         staging: None,
         scratch: PathBuf::from("/nonexistent"),
-        editor: Box::new(Builtin),
+        editor: Box::new(Builtin::default()),
         observer,
     }
 }

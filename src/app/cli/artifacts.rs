@@ -193,7 +193,7 @@ fn staging(directory: &Path) -> Result<PathBuf> {
 /// When patchelf is asked for and not there, or too old.
 pub fn editor(name: PatcherName) -> Result<Box<dyn Editor>> {
     match name {
-        PatcherName::Builtin => Ok(Box::new(Builtin)),
+        PatcherName::Builtin => Ok(Box::new(Builtin::default())),
         PatcherName::Patchelf => match Patchelf::find(&environment::path_variable())? {
             Some(patchelf) => Ok(Box::new(patchelf)),
             None => Err(eyre!("--patcher patchelf: there is no patchelf on PATH; install it, or leave --patcher away")),

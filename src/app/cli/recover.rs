@@ -19,7 +19,7 @@ pub fn recover(arguments: &Recover, common: &Common, output: &mut Output) -> Res
         None => environment::current_directory()?,
     };
     let home = home(&directory, common)?;
-    let recovery = stage::recover(&home, &Builtin, &Context::new())?;
+    let recovery = stage::recover(&home, &Builtin::default(), &Context::new())?;
     if recovery.begun == 0 {
         output.line("nothing to recover: no session was interrupted here")?;
         return Ok(OK);

@@ -2,6 +2,7 @@
 
 use crate::engine::binary::Name;
 use crate::engine::file::ReadAt;
+use crate::engine::report::fit::Fit;
 use crate::engine::{Context, Result};
 use std::path::Path;
 
@@ -12,6 +13,10 @@ pub enum EditRequest {
     SetSoname(Name),
     /// Its search path is this `DT_RPATH`, and there is no `DT_RUNPATH`.
     SetRpath(Name),
+    /// Its search path is this `DT_RUNPATH`, and there is no `DT_RPATH`.
+    SetRunpath(Name),
+    /// Its search path ends with these entries too, under the tag that it has; `DT_RUNPATH` if it has none.
+    AppendRunPath(Name),
     /// It has neither `DT_RPATH` nor `DT_RUNPATH`.
     RemoveRunPaths,
     /// Wherever it needs the first name it needs the second (NEEDED and `.gnu.version_r`).
@@ -21,12 +26,46 @@ pub enum EditRequest {
         /// The name that it shall have.
         to: Name,
     },
+    /// It needs this, before all others if it did not yet.
+    AddNeeded(Name),
+    /// It does not need this, neither by NEEDED nor by symbol versions; symbols of such a version are looked for without one.
+    RemoveNeeded(Name),
+    /// Its interpreter is this.
+    SetInterpreter(Name),
+    /// Whether it asks for an executable stack.
+    SetExecStack(ExecStack),
+    /// The loader's default directories are not searched for what it needs (`DF_1_NODEFLIB`).
+    NoDefaultLib,
+    /// It has a `DT_DEBUG`, by which debuggers find the list of loaded libraries.
+    AddDebugEntry,
+    /// Its `EI_OSABI` is this.
+    SetOsAbi(u8),
+    /// The undefined symbols of this name are looked for without a version.
+    ClearSymbolVersion(Name),
+}
+
+/// Whether a file asks for an executable stack (`PT_GNU_STACK`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ExecStack {
+    /// It does.
+    Asked,
+    /// It does not.
+    NotAsked,
+}
+
+/// Zeros that come to stand in a file before anything is written; what stood there moves up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Insertion {
+    /// Where, in bytes from the file's start.
+    pub offset: u64,
+    /// How many bytes.
+    pub length: u64,
 }
 
 /// Bytes to be written at an offset of the edited file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Patch {
-    /// Where, in bytes from the file's start; may lie behind its end.
+    /// Where, in bytes from the file's start after the plan's insertion; may lie behind its end.
     pub offset: u64,
     /// What.
     pub bytes: Vec<u8>,
@@ -39,7 +78,9 @@ pub struct Patch {
 pub struct EditPlan {
     /// The requests that change something; one whose value is already there is left out. Empty: nothing to do.
     pub requests: Vec<EditRequest>,
-    /// The writes; empty when the editor can't say (patchelf) or there is nothing to do.
+    /// What is inserted first, if anything.
+    pub insertion: Option<Insertion>,
+    /// The writes, by offset, none on another; empty when the editor can't say (patchelf) or there is nothing to do.
     pub patches: Vec<Patch>,
     /// The file's size before, in bytes: the plan is for this file only.
     pub size_before: u64,
@@ -47,13 +88,34 @@ pub struct EditPlan {
     pub size_after: Option<u64>,
     /// The way in which room is made, and what it costs the file: "in place", "layout unknown".
     pub layout: String,
-    /// The most bytes that applying reads.
+    /// Room, ways and layouts; `None` when the editor can't say or there is nothing to do.
+    pub fit: Option<Fit>,
+    /// The most bytes that applying reads, without `shifted`.
     pub reads: u64,
-    /// The most bytes that applying writes.
+    /// The most bytes that applying writes, without `shifted`.
     pub writes: u64,
+    /// The bytes behind the insertion, which are read and written once more where the filesystem can't insert; else 0.
+    pub shifted: u64,
 }
 
 impl EditPlan {
+    /// The plan for a file of `size` bytes that has everything already.
+    #[must_use]
+    pub fn nothing(size: u64) -> Self {
+        Self {
+            requests: Vec::new(),
+            insertion: None,
+            patches: Vec::new(),
+            size_before: size,
+            size_after: Some(size),
+            layout: "nothing to change".to_owned(),
+            fit: None,
+            reads: 0,
+            writes: 0,
+            shifted: 0,
+        }
+    }
+
     /// Whether applying it changes anything.
     #[must_use]
     pub fn is_empty(&self) -> bool {

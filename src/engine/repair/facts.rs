@@ -9,7 +9,7 @@ use crate::engine::file::ReadAt;
 use crate::engine::{Error, Result};
 use goblin::elf::dynamic::{DT_STRSZ, DT_STRTAB, DT_VERNEED, DT_VERNEEDNUM};
 use goblin::elf::header::ET_REL;
-use goblin::elf::program_header::PT_LOAD;
+use goblin::elf::program_header::{PT_INTERP, PT_LOAD};
 use goblin::elf::section_header::{SHF_ALLOC, SHT_DYNAMIC, SHT_NOBITS, SHT_STRTAB};
 
 /// A larger dynamic string table is taken as damage.
@@ -50,6 +50,15 @@ pub(super) struct VersionFile {
     pub library: Name,
 }
 
+/// The interpreter's name and its place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Interpreter {
+    /// The number of its program header.
+    pub segment: usize,
+    /// The name.
+    pub name: Name,
+}
+
 /// What one edit has to know of its file.
 #[derive(Debug)]
 pub(super) struct Facts {
@@ -69,6 +78,8 @@ pub(super) struct Facts {
     pub dynamic_address: u64,
     /// The records of `.gnu.version_r`, in the file's order.
     pub versions: Vec<VersionFile>,
+    /// The interpreter, if it names one.
+    pub interpreter: Option<Interpreter>,
     names: Vec<u8>,
 }
 
@@ -122,9 +133,11 @@ impl Facts {
             dynamic,
             dynamic_address,
             versions: Vec::new(),
+            interpreter: None,
             names: Vec::new(),
             tables,
         };
+        facts.interpreter = facts.read_interpreter(source)?;
         facts.versions = facts.read_versions(source)?;
         if let Some(table) = facts.tables.sections.get(usize::from(facts.tables.header.e_shstrndx))
             && table.sh_type == SHT_STRTAB
@@ -182,6 +195,14 @@ impl Facts {
     /// The size of a dynamic entry in bytes.
     pub fn dynamic_entry(&self) -> u64 {
         if self.tables.is_64 { 16 } else { 8 }
+    }
+
+    fn read_interpreter(&self, source: &dyn ReadAt) -> Result<Option<Interpreter>> {
+        let found = self.tables.segments.iter().enumerate().find(|(_, segment)| segment.p_type == PT_INTERP);
+        let Some((number, segment)) = found else { return Ok(None) };
+        let mut bytes = source.bytes(segment.p_offset, segment.p_filesz.min(MOST_NAMES))?;
+        bytes.truncate(bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len()));
+        Ok(Some(Interpreter { segment: number, name: Name::new(bytes) }))
     }
 
     fn read_versions(&self, source: &dyn ReadAt) -> Result<Vec<VersionFile>> {

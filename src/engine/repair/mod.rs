@@ -8,8 +8,8 @@ mod patchelf;
 mod prepare;
 mod verify;
 
-pub use builtin::Builtin;
-pub use editor::{EditPlan, EditRefusal, EditRequest, Editor, Patch};
+pub use builtin::{Builtin, EditOptions};
+pub use editor::{EditPlan, EditRefusal, EditRequest, Editor, ExecStack, Insertion, Patch};
 pub use patchelf::Patchelf;
 pub use prepare::{Graft, Mode, Repair, RepairOptions, Subject, describe, describe_request, prepare};
 pub use verify::Verification;

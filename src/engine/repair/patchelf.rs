@@ -2,7 +2,7 @@
 
 use super::facts::{Facts, Stop};
 use super::names::Names;
-use super::{EditPlan, EditRefusal, EditRequest, Editor};
+use super::{EditPlan, EditRefusal, EditRequest, Editor, ExecStack};
 use crate::engine::binary::Name;
 use crate::engine::file::{ReadAt, Windows};
 use crate::engine::{Context, Error, Result};
@@ -73,17 +73,17 @@ impl Editor for Patchelf {
             Err(Stop::Refusal(refusal)) => return Ok(Err(refusal)),
             Err(Stop::Error(error)) => return Err(error),
         };
+        if requests.is_empty() {
+            return Ok(Ok(EditPlan::nothing(source.size())));
+        }
         // One call carries all requests; it reads and writes the file whole, and adds what is new.
-        let bytes = if requests.is_empty() { 0 } else { source.size() };
-        let layout = if requests.is_empty() { "nothing to change" } else { "layout unknown" };
         Ok(Ok(EditPlan {
             requests,
-            patches: Vec::new(),
-            size_before: source.size(),
             size_after: None,
-            layout: layout.into(),
-            reads: bytes,
-            writes: bytes,
+            layout: "layout unknown".into(),
+            reads: source.size(),
+            writes: source.size(),
+            ..EditPlan::nothing(source.size())
         }))
     }
 
@@ -141,8 +141,19 @@ fn options(requests: &[EditRequest]) -> Vec<OsString> {
                 push("--force-rpath", &[]);
                 push("--set-rpath", &[text]);
             }
+            EditRequest::SetRunpath(text) => push("--set-rpath", &[text]),
+            EditRequest::AppendRunPath(text) => push("--add-rpath", &[text]),
             EditRequest::RemoveRunPaths => push("--remove-rpath", &[]),
             EditRequest::ReplaceNeeded { from, to } => push("--replace-needed", &[from, to]),
+            EditRequest::AddNeeded(name) => push("--add-needed", &[name]),
+            EditRequest::RemoveNeeded(name) => push("--remove-needed", &[name]),
+            EditRequest::SetInterpreter(name) => push("--set-interpreter", &[name]),
+            EditRequest::SetExecStack(ExecStack::Asked) => push("--set-execstack", &[]),
+            EditRequest::SetExecStack(ExecStack::NotAsked) => push("--clear-execstack", &[]),
+            EditRequest::NoDefaultLib => push("--no-default-lib", &[]),
+            EditRequest::AddDebugEntry => push("--add-debug-tag", &[]),
+            EditRequest::SetOsAbi(abi) => push("--set-os-abi", &[&Name::from(abi.to_string().as_str())]),
+            EditRequest::ClearSymbolVersion(name) => push("--clear-symbol-version", &[name]),
         }
     }
     options

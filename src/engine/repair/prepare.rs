@@ -3,7 +3,7 @@
 //! The names and values are maturin's (`auditwheel/linux.rs` of 1.16) wherever its result loads on a clean machine; where it
 //! does not, ours loads, and the reason stands in the plan.
 
-use super::{EditPlan, EditRefusal, EditRequest, Editor};
+use super::{EditPlan, EditRefusal, EditRequest, Editor, ExecStack};
 use crate::engine::Result;
 use crate::engine::audit::{External, grafted_name};
 use crate::engine::binary::{self, Binary, Format, Name, RunPathTag, Slice};
@@ -118,8 +118,19 @@ pub fn describe_request(request: &EditRequest) -> String {
     match request {
         EditRequest::SetSoname(name) => format!("SONAME = {name}"),
         EditRequest::SetRpath(text) => format!("DT_RPATH = {text}"),
+        EditRequest::SetRunpath(text) => format!("DT_RUNPATH = {text}"),
+        EditRequest::AppendRunPath(text) => format!("search path + {text}"),
         EditRequest::RemoveRunPaths => "no RPATH".to_owned(),
         EditRequest::ReplaceNeeded { from, to } => format!("NEEDED {from} → {to}"),
+        EditRequest::AddNeeded(name) => format!("NEEDED + {name}"),
+        EditRequest::RemoveNeeded(name) => format!("NEEDED - {name}"),
+        EditRequest::SetInterpreter(name) => format!("interpreter = {name}"),
+        EditRequest::SetExecStack(ExecStack::Asked) => "executable stack".to_owned(),
+        EditRequest::SetExecStack(ExecStack::NotAsked) => "no executable stack".to_owned(),
+        EditRequest::NoDefaultLib => "no default directories".to_owned(),
+        EditRequest::AddDebugEntry => "DT_DEBUG".to_owned(),
+        EditRequest::SetOsAbi(abi) => format!("OS ABI = {abi}"),
+        EditRequest::ClearSymbolVersion(name) => format!("no version of symbol {name}"),
     }
 }
 
@@ -191,15 +202,7 @@ fn plan_or_nothing(
     requests: &[EditRequest],
 ) -> Result<Result<EditPlan, EditRefusal>> {
     if requests.is_empty() {
-        return Ok(Ok(EditPlan {
-            requests: Vec::new(),
-            patches: Vec::new(),
-            size_before: source.size(),
-            size_after: Some(source.size()),
-            layout: "nothing to do".to_owned(),
-            reads: 0,
-            writes: 0,
-        }));
+        return Ok(Ok(EditPlan::nothing(source.size())));
     }
     editor.plan(source, requests)
 }

@@ -126,19 +126,29 @@ fn unfulfilled(path: &Path, requests: &[EditRequest], problems: &mut Vec<String>
     Ok(())
 }
 
-/// Whether `slice` has what `request` asks for.
+/// Whether `slice` has what `request` asks for. What no step of the pipeline asks for is left to the editor's own proof.
 fn fulfilled(slice: &Slice, request: &EditRequest) -> bool {
+    let needs = |name: &Name| slice.needed.iter().any(|needed| needed.name == *name);
+    let versions = slice.elf.as_ref().map(|elf| elf.version_needs.as_slice()).unwrap_or_default();
+    let versioned = |name: &Name| versions.iter().any(|need| need.library == *name);
+    let only = |tag: RunPathTag, text: &Name| match slice.run_paths.as_slice() {
+        [only] => only.tag == tag && only.text == *text,
+        _ => false,
+    };
     match request {
         EditRequest::SetSoname(name) => slice.soname.as_ref() == Some(name),
         EditRequest::RemoveRunPaths => slice.run_paths.is_empty(),
-        EditRequest::SetRpath(text) => match slice.run_paths.as_slice() {
-            [only] => only.tag == RunPathTag::Rpath && only.text == *text,
-            _ => false,
-        },
-        EditRequest::ReplaceNeeded { from, to } => {
-            let has = |name: &Name| slice.needed.iter().any(|needed| needed.name == *name);
-            let versions = slice.elf.as_ref().map(|elf| elf.version_needs.as_slice()).unwrap_or_default();
-            has(to) && !has(from) && !versions.iter().any(|need| need.library == *from)
-        }
+        EditRequest::SetRpath(text) => only(RunPathTag::Rpath, text),
+        EditRequest::SetRunpath(text) => only(RunPathTag::Runpath, text),
+        EditRequest::ReplaceNeeded { from, to } => needs(to) && !needs(from) && !versioned(from),
+        EditRequest::AddNeeded(name) => needs(name),
+        EditRequest::RemoveNeeded(name) => !needs(name) && !versioned(name),
+        EditRequest::SetInterpreter(name) => slice.interpreter.as_ref() == Some(name),
+        EditRequest::AppendRunPath(_)
+        | EditRequest::SetExecStack(_)
+        | EditRequest::NoDefaultLib
+        | EditRequest::AddDebugEntry
+        | EditRequest::SetOsAbi(_)
+        | EditRequest::ClearSymbolVersion(_) => true,
     }
 }

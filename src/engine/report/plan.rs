@@ -1,5 +1,6 @@
 //! `wheelwright/plan/1`: the effects of every step.
 
+use super::fit::Fit;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -99,6 +100,8 @@ pub struct PlannedEffect {
     pub writes: u64,
     /// Why it is done.
     pub why: String,
+    /// For an edit: the room there is, the ways that were weighed, the layout before and after; null where not known.
+    pub fit: Option<Fit>,
 }
 
 /// A step that can't be taken for an artifact.

@@ -218,6 +218,10 @@ impl Effect {
             reads: self.reads,
             writes: self.writes,
             why: self.why.clone(),
+            fit: match &self.action {
+                Action::Edit { plan: Some(plan), .. } => plan.fit.clone(),
+                _ => None,
+            },
         }
     }
 }

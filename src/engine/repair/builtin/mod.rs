@@ -21,9 +21,21 @@ use crate::engine::{Context, Result};
 use std::path::Path;
 use tally::Tally;
 
+/// What the editor may do to a file, where the requests leave it open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct EditOptions {
+    /// Refuse an edit that would take `.dynamic` out of RELRO.
+    pub keep_relro: bool,
+    /// Align new segments to this, a power of two in bytes; by default to the largest page of the machine.
+    pub page_size: Option<u64>,
+}
+
 /// The built-in editor.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Builtin;
+pub struct Builtin {
+    /// What it may do.
+    pub options: EditOptions,
+}
 
 impl Editor for Builtin {
     fn name(&self) -> &'static str {

@@ -35,19 +35,10 @@ pub(super) struct Edit<'a> {
 pub(super) fn plan(source: &dyn ReadAt, facts: &Facts, requests: &[EditRequest]) -> Result<EditPlan, Stop> {
     let names = Names::of(facts, source)?;
     let requests = names.effective(requests)?;
-    let mut plan = EditPlan {
-        requests,
-        patches: Vec::new(),
-        size_before: facts.size,
-        size_after: Some(facts.size),
-        layout: "in place".to_owned(),
-        reads: 0,
-        writes: 0,
-    };
-    if plan.requests.is_empty() {
-        "nothing to change".clone_into(&mut plan.layout);
-        return Ok(plan);
+    if requests.is_empty() {
+        return Ok(EditPlan::nothing(facts.size));
     }
+    let mut plan = EditPlan { requests, layout: "in place".to_owned(), ..EditPlan::nothing(facts.size) };
     if relocates_itself(facts, &names) {
         return Err(refuse(
             "it is a loader or a static-pie program: its own start code reads the dynamic section, and stops at an \
