@@ -64,7 +64,7 @@ pub fn edit(file: &Path, requests: &[EditRequest]) -> EditPlan {
     let before = std::fs::read(file).unwrap();
     Builtin::default().apply(file, &plan, &context).unwrap();
     let after = std::fs::read(file).unwrap();
-    assert_eq!(context.progress().0, plan.writes);
+    assert_eq!(context.progress().0, plan.writes + plan.shifted);
     assert_eq!(Some(after.len() as u64), plan.size_after);
     check_only_patches_changed(&plan, &before, &after);
     let left = Builtin::default().plan(&Windows::open(file).unwrap(), requests).unwrap().unwrap();
@@ -74,6 +74,10 @@ pub fn edit(file: &Path, requests: &[EditRequest]) -> EditPlan {
 
 fn check_only_patches_changed(plan: &EditPlan, before: &[u8], after: &[u8]) {
     let mut expected = before.to_vec();
+    if let Some(insertion) = plan.insertion {
+        let at = insertion.offset as usize;
+        expected.splice(at..at, vec![0; insertion.length as usize]);
+    }
     expected.resize(after.len(), 0);
     let mut end = 0;
     for patch in &plan.patches {

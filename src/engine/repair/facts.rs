@@ -9,7 +9,7 @@ use crate::engine::file::ReadAt;
 use crate::engine::{Error, Result};
 use goblin::elf::dynamic::{DT_STRSZ, DT_STRTAB, DT_VERNEED, DT_VERNEEDNUM};
 use goblin::elf::header::ET_REL;
-use goblin::elf::program_header::{PT_INTERP, PT_LOAD};
+use goblin::elf::program_header::{PT_GNU_RELRO, PT_INTERP, PT_LOAD};
 use goblin::elf::section_header::{SHF_ALLOC, SHT_DYNAMIC, SHT_NOBITS, SHT_STRTAB};
 
 /// A larger dynamic string table is taken as damage.
@@ -60,7 +60,7 @@ pub(super) struct Interpreter {
 }
 
 /// What one edit has to know of its file.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Facts {
     /// Header, segments, sections, dynamic entries.
     pub tables: Tables,
@@ -187,6 +187,25 @@ impl Facts {
         self.tables.sections.iter().position(|section| section.sh_type == SHT_DYNAMIC)
     }
 
+    /// The number of the section header of the interpreter's name.
+    pub fn interpreter_section(&self) -> Option<usize> {
+        let segment = self.tables.segments.get(self.interpreter.as_ref()?.segment)?;
+        self.tables.sections.iter().position(|section| {
+            section.sh_flags & u64::from(SHF_ALLOC) != 0
+                && section.sh_offset == segment.p_offset
+                && section.sh_addr == segment.p_vaddr
+                && section.sh_size > 0
+        })
+    }
+
+    /// Whether RELRO covers the dynamic section.
+    pub fn dynamic_in_relro(&self) -> bool {
+        let relro = self.tables.segments.iter().find(|segment| segment.p_type == PT_GNU_RELRO);
+        relro.is_some_and(|relro| {
+            self.dynamic_address >= relro.p_vaddr && self.dynamic_address - relro.p_vaddr < relro.p_memsz
+        })
+    }
+
     /// The size of a program header in bytes.
     pub fn header_entry(&self) -> u64 {
         u64::from(self.tables.header.e_phentsize)
@@ -230,8 +249,14 @@ impl Facts {
     }
 
     fn word(&self, bytes: &[u8], at: usize) -> u32 {
-        let four = bytes.get(at..at + 4).and_then(|four| <[u8; 4]>::try_from(four).ok()).unwrap_or_default();
-        if self.tables.is_big { u32::from_be_bytes(four) } else { u32::from_le_bytes(four) }
+        self.number(bytes, at, 4) as u32
+    }
+
+    /// The number of `length` bytes (at most 8) at `at`, in the file's byte order; 0 where there are none.
+    pub fn number(&self, bytes: &[u8], at: usize, length: usize) -> u64 {
+        let bytes = at.checked_add(length).and_then(|end| bytes.get(at..end)).unwrap_or_default();
+        let join = |sum: u64, byte: &u8| sum << 8 | u64::from(*byte);
+        if self.tables.is_big { bytes.iter().fold(0, join) } else { bytes.iter().rev().fold(0, join) }
     }
 }
 

@@ -4,11 +4,14 @@ use super::Builtin;
 use crate::engine::file::ReadAt;
 use crate::engine::repair::facts::{Facts, Stop};
 use crate::engine::repair::names::Names;
-use crate::engine::repair::{EditPlan, Editor};
+use crate::engine::repair::{EditPlan, Editor, Insertion};
 use crate::engine::{Context, Error, Result};
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+
+/// Bytes that are moved at once.
+const CHUNK: u64 = 1 << 20;
 
 /// A file that is read exactly where it is asked for, so that the plan's count of bytes holds.
 struct Exact {
@@ -42,7 +45,10 @@ pub(super) fn apply(editor: &Builtin, path: &Path, plan: &EditPlan, context: &Co
         Ok(_) => return Err(changed(path, "its tables are not those that the edit was planned for")),
         Err(refusal) => return Err(changed(path, &format!("it can't be edited any more: {refusal}"))),
     }
-    let wanted = names(&before)?.after(&plan.requests);
+    let wanted = names(&before, plan)?.after(&plan.requests);
+    if let Some(insertion) = plan.insertion {
+        insert(&before, insertion, context)?;
+    }
     for patch in &plan.patches {
         context.advance(0)?;
         before.file.write_all_at(&patch.bytes, patch.offset).map_err(Error::io("write", path))?;
@@ -53,9 +59,29 @@ pub(super) fn apply(editor: &Builtin, path: &Path, plan: &EditPlan, context: &Co
         return Err(changed(path, &format!("its size is {size} bytes after the edit, not {:?}", plan.size_after)));
     }
     let after = Exact { path: before.path, file: before.file, size };
-    let found = names(&after)?;
+    let found = names(&after, plan)?;
     if found != wanted {
         return Err(changed(path, &format!("after the edit it names {found:?}, not {wanted:?}")));
+    }
+    Ok(())
+}
+
+/// Moves what stands behind the insertion up, from the end on, and leaves zeros.
+fn insert(file: &Exact, insertion: Insertion, context: &Context) -> Result<()> {
+    let mut end = file.size;
+    while end > insertion.offset {
+        let start = end.saturating_sub(CHUNK).max(insertion.offset);
+        let bytes = file.bytes(start, end - start)?;
+        file.file.write_all_at(&bytes, start + insertion.length).map_err(Error::io("write", &file.path))?;
+        context.advance(bytes.len() as u64)?;
+        end = start;
+    }
+    let mut zeros = insertion.length;
+    while zeros > 0 {
+        let length = zeros.min(CHUNK);
+        zeros -= length;
+        let place = insertion.offset + zeros;
+        file.file.write_all_at(&vec![0; length as usize], place).map_err(Error::io("write", &file.path))?;
     }
     Ok(())
 }
@@ -82,9 +108,9 @@ fn open(path: &Path, plan: &EditPlan) -> Result<Exact> {
     Ok(Exact { path: path.to_path_buf(), file, size: metadata.len() })
 }
 
-fn names(source: &dyn ReadAt) -> Result<Names> {
+fn names(source: &dyn ReadAt, plan: &EditPlan) -> Result<Names> {
     match Facts::read(source) {
-        Ok(facts) => Names::of(&facts, source),
+        Ok(facts) => Names::asked(&facts, source, &plan.requests),
         Err(Stop::Error(error)) => Err(error),
         Err(Stop::Refusal(refusal)) => Err(changed(source.path(), &refusal.to_string())),
     }
