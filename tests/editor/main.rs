@@ -9,6 +9,7 @@ mod headers;
 mod refusals;
 mod system;
 mod tools;
+mod ways;
 
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use std::path::Path;
@@ -27,7 +28,8 @@ pub type Test = (&'static str, fn() -> Outcome);
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     let tests: Vec<Test> =
-        [chain::TESTS, headers::TESTS, tools::TESTS, system::TESTS, refusals::TESTS, damage::TESTS].concat();
+        [chain::TESTS, headers::TESTS, tools::TESTS, system::TESTS, refusals::TESTS, damage::TESTS, ways::TESTS]
+            .concat();
     let trials = tests.into_iter().map(|(name, test)| Trial::ignorable_test(name, move || finish(test()))).collect();
     libtest_mimic::run(&arguments, trials).exit_code()
 }
@@ -64,7 +66,7 @@ pub fn edit(file: &Path, requests: &[EditRequest]) -> EditPlan {
     let before = std::fs::read(file).unwrap();
     Builtin::default().apply(file, &plan, &context).unwrap();
     let after = std::fs::read(file).unwrap();
-    assert_eq!(context.progress().0, plan.writes);
+    assert_eq!(context.progress().0, plan.writes + plan.shifted);
     assert_eq!(Some(after.len() as u64), plan.size_after);
     check_only_patches_changed(&plan, &before, &after);
     let left = Builtin::default().plan(&Windows::open(file).unwrap(), requests).unwrap().unwrap();
@@ -74,6 +76,10 @@ pub fn edit(file: &Path, requests: &[EditRequest]) -> EditPlan {
 
 fn check_only_patches_changed(plan: &EditPlan, before: &[u8], after: &[u8]) {
     let mut expected = before.to_vec();
+    if let Some(insertion) = plan.insertion {
+        let at = insertion.offset as usize;
+        expected.splice(at..at, vec![0; insertion.length as usize]);
+    }
     expected.resize(after.len(), 0);
     let mut end = 0;
     for patch in &plan.patches {

@@ -6,7 +6,7 @@ use std::path::Path;
 use wheelwright::engine::Context;
 use wheelwright::engine::file::Windows;
 use wheelwright::engine::repair::EditRequest::{self, RemoveRunPaths};
-use wheelwright::engine::repair::{Builtin, EditRefusal, Editor};
+use wheelwright::engine::repair::{Builtin, EditRefusal, Editor, ExecStack};
 
 /// The tests of this file.
 pub const TESTS: &[Test] = &[
@@ -39,6 +39,11 @@ fn static_pie() -> Outcome {
     std::fs::write(folder.path().join("a.c"), "int main(void) { return 0; }\n").unwrap();
     cc(folder.path(), &["-static-pie", "a.c", "-o", "a"]).map_err(|said| format!("no static libc: {said}"))?;
     assert!(refusal(&folder.path().join("a"), &[rpath("/a")]).reason.contains("static-pie"));
+    let program = folder.path().join("a");
+    assert!(refusal(&program, &[soname(&"n".repeat(300))]).reason.contains("static-pie"), "tables would move");
+    let stack = [EditRequest::SetExecStack(ExecStack::Asked)];
+    assert_eq!(super::edit(&program, &stack).layout, "in place");
+    assert!(std::process::Command::new(&program).status().unwrap().success());
     Ok(())
 }
 

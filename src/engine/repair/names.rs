@@ -1,5 +1,6 @@
 //! What an edit can change in a file, as it is before and after it, and which requests change something.
 
+use super::builtin::unversioned;
 use super::facts::{Facts, Stop, refuse};
 use super::{EditRequest, ExecStack};
 use crate::engine::Result;
@@ -65,6 +66,20 @@ impl Names {
                 _ => {}
             }
         }
+        Ok(names)
+    }
+
+    /// The names, and of the symbols that `requests` ask about those without a version.
+    pub fn asked(facts: &Facts, source: &dyn ReadAt, requests: &[EditRequest]) -> Result<Self> {
+        let mut names = Self::of(facts, source)?;
+        let asked: Vec<&Name> = requests
+            .iter()
+            .filter_map(|request| match request {
+                EditRequest::ClearSymbolVersion(name) => Some(name),
+                _ => None,
+            })
+            .collect();
+        names.unversioned = unversioned(facts, source, &asked)?;
         Ok(names)
     }
 
@@ -158,6 +173,7 @@ impl Names {
                 EditRequest::NoDefaultLib => names.no_default_lib = true,
                 EditRequest::AddDebugEntry => names.has_debug_entry = true,
                 EditRequest::SetOsAbi(wanted) => names.os_abi = *wanted,
+                EditRequest::ClearSymbolVersion(name) if names.unversioned.contains(name) => {}
                 EditRequest::ClearSymbolVersion(name) => names.unversioned.push(name.clone()),
             }
         }

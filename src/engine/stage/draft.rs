@@ -214,7 +214,8 @@ impl Draft<'_> {
         let staged = self.places().staged(self.artifact);
         self.notes.extend(repair.notes.iter().cloned());
         if let Some(plan) = repair.artifact_edit.as_ref().filter(|plan| !plan.is_empty()) {
-            let action = Action::Edit { path: staged, clean: self.artifact.path.clone(), plan: Some(plan.clone()) };
+            let action =
+                Action::Edit { path: staged, clean: self.artifact.path.clone(), plan: Some(Box::new(plan.clone())) };
             let effect = self.effect(action, &repair.why_artifact);
             self.push(effect.costing(plan.reads, plan.writes).saying(describe(plan)));
         }
@@ -223,7 +224,7 @@ impl Draft<'_> {
             if self.model.file(&path).is_some_and(|file| file.edited) {
                 continue;
             }
-            let action = Action::Edit { path, clean: graft.realpath.clone(), plan: Some(graft.edit.clone()) };
+            let action = Action::Edit { path, clean: graft.realpath.clone(), plan: Some(Box::new(graft.edit.clone())) };
             let effect = self.effect(action, &graft.why_edit).shared();
             self.push(effect.costing(graft.edit.reads, graft.edit.writes).saying(describe(&graft.edit)));
         }

@@ -86,7 +86,7 @@ pub enum Action {
         clean: PathBuf,
         /// What the editor will do. Not journaled: going back needs the clean bytes only.
         #[serde(skip)]
-        plan: Option<EditPlan>,
+        plan: Option<Box<EditPlan>>,
     },
 }
 

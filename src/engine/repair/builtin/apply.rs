@@ -43,24 +43,24 @@ pub(super) fn apply(editor: &Builtin, path: &Path, plan: &EditPlan, write: Write
         Ok(_) => return Err(changed(path, "its tables are not those that the edit was planned for")),
         Err(refusal) => return Err(changed(path, &format!("it can't be edited any more: {refusal}"))),
     }
-    let wanted = names(&before)?.after(&plan.requests);
+    let wanted = names(&before, plan)?.after(&plan.requests);
     write(&before.file)?;
     let size = check_size(&before.file, path, plan)?;
-    prove(&Exact { size, ..before }, &wanted)
+    prove(&Exact { size, ..before }, plan, &wanted)
 }
 
 /// Proves the edit on the file as it is now: everything that is checked of a result is checked here.
-fn prove(after: &Exact, wanted: &Names) -> Result<()> {
-    let found = names(after)?;
+fn prove(after: &Exact, plan: &EditPlan, wanted: &Names) -> Result<()> {
+    let found = names(after, plan)?;
     if found != *wanted {
         return Err(changed(&after.path, &format!("after the edit it names {found:?}, not {wanted:?}")));
     }
     Ok(())
 }
 
-fn names(source: &dyn ReadAt) -> Result<Names> {
+fn names(source: &dyn ReadAt, plan: &EditPlan) -> Result<Names> {
     match Facts::read(source) {
-        Ok(facts) => Names::of(&facts, source),
+        Ok(facts) => Names::asked(&facts, source, &plan.requests),
         Err(Stop::Error(error)) => Err(error),
         Err(Stop::Refusal(refusal)) => Err(changed(source.path(), &refusal.to_string())),
     }

@@ -5,11 +5,11 @@
 use super::room::{HeaderRoom, Own, file_range, header_room, meets, own_segment};
 use crate::engine::binary::elf::Segment;
 use crate::engine::repair::facts::{Facts, Stop, extent, refuse};
-use goblin::elf::header::{EM_386, EM_ARM, EM_RISCV, EM_X86_64, ET_DYN};
+use goblin::elf::header::{EM_386, EM_ARM, EM_RISCV, EM_S390, EM_X86_64, ET_DYN};
 use goblin::elf::program_header::PT_INTERP;
 
 /// Free `DT_NULL` entries that a moved dynamic section is given, so that the next edit finds room.
-const SPARE: u64 = 3;
+pub(super) const SPARE: u64 = 3;
 /// A program whose header table moves grows over the distance of its segments in memory, as a hole; at most by this.
 const MOST_GROWTH: u64 = 64 << 30;
 
@@ -24,6 +24,8 @@ pub(super) enum Content {
     Strings,
     /// The dynamic section.
     Dynamic,
+    /// The interpreter's name.
+    Interpreter,
 }
 
 /// One piece of the segment, at its new place.
@@ -37,8 +39,8 @@ pub(super) struct Piece {
     pub address: u64,
     /// Its length in bytes.
     pub length: u64,
-    align: u64,
-    order: usize,
+    pub(super) align: u64,
+    pub(super) order: usize,
 }
 
 /// The segment and what is in it.
@@ -69,14 +71,19 @@ pub(super) struct Demand {
     pub dynamic: Option<u64>,
     /// The new string table's length, whether it must move or not.
     pub strings_size: u64,
+    /// The interpreter's length with its NUL, if it moves.
+    pub interpreter: Option<u64>,
+    /// The alignment of a new segment in bytes, if it was asked for.
+    pub page_size: Option<u64>,
 }
 
 impl Layout {
     /// The layout for `demand`.
     pub fn of(facts: &Facts, demand: Demand) -> Result<Self, Stop> {
         match own_segment(facts) {
-            Some(own) => Self::grow(facts, own, demand),
-            None => Self::append(facts, demand),
+            // A name that an earlier edit put in front of others would come to stand behind them.
+            Some(own) if demand.interpreter.is_none() => Self::grow(facts, own, demand),
+            _ => Self::append(facts, demand),
         }
     }
 
@@ -147,16 +154,20 @@ impl Layout {
             if own.is_some_and(|own| sections.contains(&own)) {
                 strings = Some(demand.strings_size);
             }
-            let others: Vec<usize> = sections.iter().copied().filter(|number| Some(*number) != own).collect();
+            let leaves = |number: &usize| {
+                Some(*number) == own || (demand.interpreter.is_some() && facts.interpreter_section() == Some(*number))
+            };
+            let others: Vec<usize> = sections.iter().copied().filter(|number| !leaves(number)).collect();
             pieces.extend(copies(facts, &others));
         }
+        pieces.extend(demand.interpreter.map(|length| interpreter_piece(facts, length)));
         pieces.extend(strings.map(|length| strings_piece(facts, length)));
         pieces.extend(demand.dynamic.map(|count| dynamic_piece(facts, count)));
         let align = facts
             .loads()
             .map(|load| load.p_align)
             .filter(|align| align.is_power_of_two())
-            .fold(page_size(facts), u64::max);
+            .fold(demand.page_size.unwrap_or_else(|| page_size(facts)), u64::max);
         let too_high = || refuse("its segments reach the end of the address space", "link it at a lower address");
         let top = facts.loads().try_fold(0_u64, |top, load| Some(top.max(load.p_vaddr.checked_add(load.p_memsz)?)));
         let top = top.and_then(|top| round_up(top, align)).ok_or_else(too_high)?;
@@ -236,12 +247,20 @@ fn copies(facts: &Facts, sections: &[usize]) -> Vec<Piece> {
     pieces
 }
 
-fn strings_piece(facts: &Facts, length: u64) -> Piece {
+/// The string table as a piece of a segment.
+pub(super) fn strings_piece(facts: &Facts, length: u64) -> Piece {
     let order = facts.strings_section().unwrap_or(usize::MAX - 1);
     Piece { content: Content::Strings, offset: 0, address: 0, length, align: 8, order }
 }
 
-fn dynamic_piece(facts: &Facts, count: u64) -> Piece {
+/// The interpreter's name as a piece of a segment.
+pub(super) fn interpreter_piece(facts: &Facts, length: u64) -> Piece {
+    let order = facts.interpreter_section().unwrap_or_default();
+    Piece { content: Content::Interpreter, offset: 0, address: 0, length, align: 1, order }
+}
+
+/// The dynamic section of `count` entries as a piece of a segment, with its `DT_NULL` and room for a few more.
+pub(super) fn dynamic_piece(facts: &Facts, count: u64) -> Piece {
     let entry = facts.dynamic_entry();
     let room = facts.dynamic.1 / entry;
     let entries = if count < room { room } else { count + 1 + SPARE };
@@ -260,7 +279,7 @@ fn is_program(facts: &Facts) -> bool {
 /// The largest page of the machine, as its linkers assume it.
 fn page_size(facts: &Facts) -> u64 {
     match facts.tables.header.e_machine {
-        EM_X86_64 | EM_386 | EM_ARM | EM_RISCV => 0x1000,
+        EM_X86_64 | EM_386 | EM_ARM | EM_RISCV | EM_S390 => 0x1000,
         _ => 0x1_0000,
     }
 }

@@ -1,18 +1,30 @@
 //! The built-in editor of ELF files: SONAME, RPATH and NEEDED, all of one edit at once, nothing else moved.
 //!
-//! It reads the tables, never the whole file, and writes only what changes. Strings and dynamic entries that fit where
-//! they are stay there; else one segment is appended, and the next edits grow that one.
+//! It reads the tables, never the whole file, and writes only what changes. What fits where it is stays there; else the ways
+//! of making room are weighed, and the least invasive is taken.
 
 mod apply;
 mod changes;
 mod encode;
+mod entries;
+mod fit;
+mod headers;
 mod layout;
+mod padding;
 mod plan;
+mod records;
+mod redundant;
+mod references;
 mod room;
-mod segment;
+mod shift;
 mod strings;
 mod symbols;
 mod tally;
+mod versions;
+mod weigh;
+mod write;
+
+pub(super) use versions::unversioned;
 
 use super::facts::{Facts, Stop};
 use super::rewrite::{Shifting, Write, carry_out};
@@ -45,7 +57,7 @@ impl Editor for Builtin {
 
     fn plan(&self, source: &dyn ReadAt, requests: &[EditRequest]) -> Result<Result<EditPlan, EditRefusal>> {
         let tally = Tally::of(source);
-        let planned = Facts::read(&tally).and_then(|facts| plan::plan(&tally, &facts, requests));
+        let planned = Facts::read(&tally).and_then(|facts| plan::plan(&tally, &facts, requests, &self.options));
         match planned {
             Ok(mut plan) => {
                 // Applying plans once more to compare, and reads the result: the same tables, and what was written.

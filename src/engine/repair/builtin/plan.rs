@@ -1,73 +1,127 @@
-//! The plan of one edit: in place where it fits, else with a new or grown segment; as writes with their meaning.
+//! The plan of one edit: what the requests come to, where it goes, and the writes with their meaning.
 
-use super::changes::{self, Entry, Value};
+use super::changes::{self, Value};
 use super::encode::Encode;
-use super::layout::{Demand, Layout};
+use super::records::Records;
+use super::shift::{self, Shifted};
 use super::strings::NewStrings;
-use super::{room, segment};
-use crate::engine::Error;
+use super::weigh::{Valued, Weighed, weigh};
+use super::{EditOptions, fit, references, versions, write};
 use crate::engine::file::ReadAt;
 use crate::engine::repair::facts::{Facts, Stop, refuse};
 use crate::engine::repair::names::Names;
-use crate::engine::repair::{EditPlan, EditRequest, Patch};
-use goblin::elf::dynamic::{DT_FLAGS_1, DT_NULL, DT_STRSZ};
+use crate::engine::repair::{EditPlan, EditRefusal, EditRequest, ExecStack, Insertion, Patch};
+use crate::engine::report::fit::Verdict;
+use goblin::elf::dynamic::{DT_FLAGS_1, DT_STRSZ};
 use goblin::elf::header::ET_DYN;
-use goblin::elf::program_header::PT_INTERP;
+use goblin::elf::program_header::{PT_GNU_STACK, PT_INTERP};
 
-/// `DT_MIPS_RLD_MAP_REL`: relative to the entry itself.
-const DT_MIPS_RLD_MAP_REL: u64 = 0x7000_0035;
 /// `DF_1_PIE` of `DT_FLAGS_1`.
 const DF_1_PIE: u64 = 0x0800_0000;
 
 /// An edit with its strings resolved.
+#[derive(Debug, Clone)]
 pub(super) struct Edit<'a> {
-    /// The file as it is.
+    /// The file as it is, or as it is after the plan's insertion.
     pub facts: &'a Facts,
     /// The dynamic entries as they shall be: tag, value, and what is known of each.
-    pub entries: Vec<(u64, u64, Entry)>,
+    pub entries: Vec<Valued>,
     /// The strings.
     pub strings: NewStrings<'a>,
-    /// Four-byte writes into `.gnu.version_r`: offset, value, meaning.
+    /// Writes into the version tables, at their places as they are.
     pub versions: Vec<Patch>,
+    /// How many records `.gnu.version_r` has afterwards, where that changes.
+    pub records_left: Option<u64>,
+    /// The interpreter's name with its NUL, where it changes.
+    pub interpreter: Option<Vec<u8>>,
+    /// What `PT_GNU_STACK` shall ask for, where that changes.
+    pub exec_stack: Option<ExecStack>,
+    /// What `EI_OSABI` shall be, where that changes.
+    pub os_abi: Option<u8>,
 }
 
 /// Plans `requests` on `source`.
-pub(super) fn plan(source: &dyn ReadAt, facts: &Facts, requests: &[EditRequest]) -> Result<EditPlan, Stop> {
-    let names = Names::of(facts, source)?;
+pub(super) fn plan(
+    source: &dyn ReadAt,
+    facts: &Facts,
+    requests: &[EditRequest],
+    options: &EditOptions,
+) -> Result<EditPlan, Stop> {
+    let names = Names::asked(facts, source, requests)?;
     let requests = names.effective(requests)?;
     if requests.is_empty() {
         return Ok(EditPlan::nothing(facts.size));
     }
-    let mut plan = EditPlan { requests, layout: "in place".to_owned(), ..EditPlan::nothing(facts.size) };
-    if relocates_itself(facts, &names) {
+    if !facts.has_dynamic && requests.iter().any(needs_dynamic) {
+        return Err(refuse(
+            "it has no dynamic section, so that it neither needs libraries nor searches for any",
+            "leave it as it is",
+        ));
+    }
+    if options.page_size.is_some_and(|size| !size.is_power_of_two() || !(4096..=1 << 24).contains(&size)) {
+        return Err(refuse("a page size is a power of two from 4096 to 16 MiB", "give such a size"));
+    }
+    let edit = resolve(source, facts, &names, &requests)?;
+    let weighed = weigh(source, &edit, options.page_size, options.keep_relro)?;
+    let Some(placement) = &weighed.placement else { return Err(no_way(&weighed)) };
+    let moves = placement.padding.is_some() || placement.segment.is_some();
+    if relocates_itself(facts, &names) && (moves || requests.iter().any(stops_a_start)) {
         return Err(refuse(
             "it is a loader or a static-pie program: its own start code reads the dynamic section, and stops at an \
              RPATH or at tables that moved",
             "link it again with what it shall have",
         ));
     }
-    let edit = resolve(source, facts, &names, &plan.requests)?;
-    let spare = facts.tables.dynamic_nulls.saturating_sub(1);
-    let old = facts.tables.dynamic.len() as u64;
-    let dynamic_moves = edit.entries.len() as u64 > old + spare;
-    let added = edit.strings.added().len() as u64;
-    let strings_move = added > 0 && room::behind_strings(facts, source, added)? < added;
-    if dynamic_moves || strings_move {
-        let demand = Demand {
-            strings: strings_move.then(|| edit.strings.size()),
-            dynamic: dynamic_moves.then_some(edit.entries.len() as u64),
-            strings_size: edit.strings.size(),
-        };
-        let layout = Layout::of(facts, demand)?;
-        plan.layout = segment::describe(facts, &layout);
-        plan.size_after = Some(facts.size.max(layout.end));
-        plan.patches = segment::patches(source, &edit, &layout)?;
-    } else {
-        plan.patches = in_place(&edit);
-    }
-    plan.patches.sort_by_key(|patch| patch.offset);
-    plan.writes = plan.patches.iter().map(|patch| patch.bytes.len() as u64).sum();
+    let mut plan = EditPlan { requests, ..EditPlan::nothing(facts.size) };
+    let result = match placement.insertion {
+        None => write::result(source, &edit, placement, &facts.tables)?,
+        Some(insertion) => {
+            let Some(filled) = &placement.padding else { return Err(no_way(&weighed)) };
+            let after = shift::facts(facts, &filled.padding, insertion);
+            let shifted = Shifted { source, insertion };
+            write::result(&shifted, &moved(&edit, &after, insertion), placement, &facts.tables)?
+        }
+    };
+    plan.insertion = placement.insertion;
+    plan.shifted = plan.insertion.map_or(0, |insertion| facts.size.saturating_sub(insertion.offset));
+    let end = result.patches.iter().map(|patch| patch.offset.saturating_add(patch.bytes.len() as u64)).max();
+    let grown = facts.size + plan.insertion.map_or(0, |insertion| insertion.length);
+    plan.size_after = Some(grown.max(end.unwrap_or(0)));
+    plan.writes = result.patches.iter().map(|patch| patch.bytes.len() as u64).sum();
+    let fit = fit::describe(source, &edit, &weighed, placement, &result, grown.max(end.unwrap_or(0)))?;
+    plan.layout = fit::in_words(&fit);
+    plan.fit = Some(fit);
+    plan.patches = result.patches;
     Ok(plan)
+}
+
+/// The refusal where no way leads to the edit: by the least short of those in place, or by the last one.
+fn no_way(weighed: &Weighed) -> Stop {
+    let refused = weighed.considered.iter().filter(|one| one.verdict == Verdict::Refused);
+    let (short, last) = (refused.clone().find(|one| one.need.is_some()), refused.clone().next_back());
+    let reason = match (short, last) {
+        (Some(short), Some(last)) if short != last => format!("{}, and {}", short.why, last.why),
+        (_, Some(last)) => last.why.clone(),
+        _ => "there is no room for it".to_owned(),
+    };
+    Stop::Refusal(EditRefusal {
+        reason,
+        way_out: "give shorter names, allow more, or link it again with room for them".to_owned(),
+        need: short.and_then(|short| short.need),
+        room: short.and_then(|short| short.room),
+    })
+}
+
+/// `edit` on the file as it is after `insertion`.
+fn moved<'a>(edit: &Edit<'a>, after: &'a Facts, insertion: Insertion) -> Edit<'a> {
+    let mut edit = edit.clone();
+    edit.facts = after;
+    for patch in &mut edit.versions {
+        if patch.offset >= insertion.offset {
+            patch.offset += insertion.length;
+        }
+    }
+    edit
 }
 
 fn resolve<'a>(
@@ -77,34 +131,76 @@ fn resolve<'a>(
     requests: &[EditRequest],
 ) -> Result<Edit<'a>, Stop> {
     let encode = Encode::like(&facts.tables);
-    let mut strings = NewStrings::new(&facts.strings);
+    let records = Records::read(facts, source)?;
+    let mut version_edit = versions::edit(facts, source, &records, requests)?;
+    let changed = changes::entries(facts, source, requests, &version_edit)?;
+    let stays =
+        |number: usize| changed.iter().any(|entry| entry.old == Some(number) && matches!(entry.value, Value::Kept(_)));
+    let given_up: Vec<usize> = (0..facts.tables.dynamic.len()).filter(|&number| !stays(number)).collect();
+    let brings_strings = changed.iter().any(|entry| matches!(entry.value, Value::Text(_)));
+    // Who refers to what has to be known only where strings are needed.
+    let kept = if brings_strings || !version_edit.renamed.is_empty() {
+        references::kept(facts, source, &records, &given_up, &version_edit)?
+    } else {
+        None
+    };
+    let mut strings = NewStrings::new(&facts.strings, kept.as_deref());
     let mut entries = Vec::new();
-    for entry in changes::entries(facts, source, requests)? {
+    for entry in changed {
         let value = match &entry.value {
             Value::Kept(value) => *value,
             Value::Text(name) => strings.index_of(name),
         };
         entries.push((entry.tag, value, entry));
     }
-    let mut versions = Vec::new();
-    for (record, name) in facts.versions.iter().zip(names.after(requests).versions) {
-        if record.library != name {
-            let index = u32::try_from(strings.index_of(&name))
-                .map_err(|_| refuse("its string table would outgrow 4 GiB", "link it with shorter names"))?;
-            versions.push(Patch {
-                offset: record.offset,
-                bytes: encode.word(index),
-                meaning: format!("symbol versions of {} → {name}", record.library),
-            });
-        }
+    for renamed in std::mem::take(&mut version_edit.renamed) {
+        let index = u32::try_from(strings.index_of(&renamed.to))
+            .map_err(|_| refuse("its string table would outgrow 4 GiB", "link it with shorter names"))?;
+        version_edit.write(Patch {
+            // vn_file is the third field of a record.
+            offset: renamed.place + 4,
+            bytes: encode.word(index),
+            meaning: format!("symbol versions of {} → {}", renamed.from, renamed.to),
+        });
     }
     for (tag, value, entry) in &mut entries {
-        if *tag == DT_STRSZ && *value != strings.size() {
+        if *tag == DT_STRSZ && *value != strings.size() && !strings.added().is_empty() {
             *value = strings.size();
             entry.meaning = Some(format!("STRSZ: {}", strings.size()));
         }
     }
-    Ok(Edit { facts, entries, strings, versions })
+    let after = names.after(requests);
+    let interpreter = after.interpreter.as_ref().filter(|_| after.interpreter != names.interpreter);
+    let has = |kind: u32| facts.tables.segments.iter().any(|segment| segment.p_type == kind);
+    if interpreter.is_some() && !has(PT_INTERP) {
+        return Err(refuse("it names no interpreter, as libraries and static programs don't", "leave it without one"));
+    }
+    let exec_stack = after.exec_stack.filter(|_| after.exec_stack != names.exec_stack);
+    if exec_stack.is_some() && !has(PT_GNU_STACK) {
+        return Err(refuse("it has no PT_GNU_STACK, which says what stack it asks for", "link it again with one"));
+    }
+    Ok(Edit {
+        facts,
+        entries,
+        strings,
+        versions: version_edit.writes,
+        records_left: version_edit.left,
+        interpreter: interpreter.map(|name| [name.as_bytes(), b"\0"].concat()),
+        exec_stack,
+        os_abi: Some(after.os_abi).filter(|abi| *abi != names.os_abi),
+    })
+}
+
+/// Whether `request` is about what stands in a dynamic section.
+fn needs_dynamic(request: &EditRequest) -> bool {
+    let elsewhere =
+        matches!(request, EditRequest::SetInterpreter(_) | EditRequest::SetExecStack(_) | EditRequest::SetOsAbi(_));
+    !elsewhere
+}
+
+/// Whether a program that relocates itself would stop at what is asked for (glibc's `elf_get_dynamic_info` asserts it).
+fn stops_a_start(request: &EditRequest) -> bool {
+    matches!(request, EditRequest::SetRpath(_) | EditRequest::SetRunpath(_) | EditRequest::NoDefaultLib)
 }
 
 /// Whether no loader relocates the file: then it does so itself, and asserts what its dynamic section holds (glibc's
@@ -120,66 +216,4 @@ fn relocates_itself(facts: &Facts, names: &Names) -> bool {
             ["ld-", "ld.so", "ld64.", "libc."].iter().any(|start| name.as_bytes().starts_with(start.as_bytes()))
         });
     tables.header.e_type == ET_DYN && !has_interpreter && (is_pie || is_loader)
-}
-
-/// The values of the dynamic section when it lies at `address`, `DT_NULL`s and all, for `room` entries.
-pub(super) fn dynamic_values(edit: &Edit<'_>, address: u64, room: u64) -> Vec<(u64, u64, String)> {
-    let size = edit.facts.dynamic_entry();
-    let mut values = Vec::new();
-    for (number, (tag, value, entry)) in (0_u64..).zip(&edit.entries) {
-        let mut value = *value;
-        if let (DT_MIPS_RLD_MAP_REL, Some(old)) = (*tag, entry.old) {
-            let before = edit.facts.dynamic_address.wrapping_add(old as u64 * size);
-            value = value.wrapping_add(before).wrapping_sub(address.wrapping_add(number * size));
-        }
-        let meaning = entry.meaning.clone().unwrap_or_else(|| format!("dynamic entry {}, moved up", number + 1));
-        values.push((*tag, value, meaning));
-    }
-    while (values.len() as u64) < room {
-        values.push((DT_NULL, 0, "end of the dynamic entries".to_owned()));
-    }
-    values
-}
-
-/// The writes of the dynamic entries that change where they are.
-pub(super) fn dynamic_in_place(edit: &Edit<'_>) -> Vec<Patch> {
-    let (facts, encode) = (edit.facts, Encode::like(&edit.facts.tables));
-    let old = &facts.tables.dynamic;
-    let room = old.len().max(edit.entries.len()) as u64;
-    let values = dynamic_values(edit, facts.dynamic_address, room);
-    let mut patches = Vec::new();
-    for (number, (tag, value, meaning)) in values.into_iter().enumerate() {
-        let before = old.get(number).map_or((DT_NULL, 0), |entry| (entry.d_tag, entry.d_val));
-        if before != (tag, value) {
-            let offset = facts.dynamic.0 + number as u64 * facts.dynamic_entry();
-            patches.push(Patch { offset, bytes: encode.dynamic(tag, value), meaning });
-        }
-    }
-    patches
-}
-
-fn in_place(edit: &Edit<'_>) -> Vec<Patch> {
-    let facts = edit.facts;
-    let mut patches = dynamic_in_place(edit);
-    patches.extend(edit.versions.iter().cloned());
-    if !edit.strings.added().is_empty() {
-        patches.push(Patch {
-            offset: facts.strings_offset + facts.strings.len() as u64,
-            bytes: edit.strings.added().to_vec(),
-            meaning: format!(".dynstr, {} new strings", edit.strings.count()),
-        });
-        if let Some((number, section)) =
-            facts.strings_section().and_then(|number| Some((number, facts.tables.sections.get(number)?)))
-        {
-            let mut section = section.clone();
-            section.sh_size = edit.strings.size();
-            patches.push(segment::section_patch(facts, number, &section));
-        }
-    }
-    patches
-}
-
-/// An error for what can't be: a table that was read and is gone.
-pub(super) fn lost(source: &dyn ReadAt, what: &str) -> Error {
-    Error::malformed(source.path(), 0, what)
 }

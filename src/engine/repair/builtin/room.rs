@@ -16,8 +16,6 @@ use goblin::elf::section_header::{
 
 /// `SHT_RELR` (gABI): relative relocations, packed.
 const SHT_RELR: u32 = 19;
-/// Sections that make way cost their size in writes; past this a library gives up its `PT_PHDR` instead.
-const CHEAP: u64 = 256 * 1024;
 /// The most bytes of other things (a section table) that the segment of an earlier edit may grow over.
 const OVERGROWN: u64 = 64 * 1024;
 
@@ -69,16 +67,10 @@ pub(super) fn header_room(facts: &Facts) -> HeaderRoom {
     let has_interpreter = segments.iter().any(|segment| segment.p_type == PT_INTERP);
     let is_library = facts.tables.header.e_type == ET_DYN && !has_interpreter;
     let phdr = segments.iter().position(|segment| segment.p_type == PT_PHDR).filter(|_| is_library);
-    let size = |numbers: &[usize]| {
-        let sections = numbers.iter().filter_map(|number| facts.tables.sections.get(*number));
-        sections.fold(0_u64, |sum, section| sum.saturating_add(section.sh_size))
-    };
-    match (behind(facts), phdr) {
-        (Some(numbers), Some(phdr)) if size(&numbers) > CHEAP => HeaderRoom::PhdrEntry(phdr),
-        (Some(numbers), _) => HeaderRoom::Behind(numbers),
-        (None, Some(phdr)) => HeaderRoom::PhdrEntry(phdr),
-        (None, None) => HeaderRoom::Moved,
+    if let Some(phdr) = phdr {
+        return HeaderRoom::PhdrEntry(phdr);
     }
+    behind(facts).map_or(HeaderRoom::Moved, HeaderRoom::Behind)
 }
 
 /// The sections that must make way for one more program header behind the table; `None` when something there can't.

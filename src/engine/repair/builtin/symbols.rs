@@ -17,7 +17,7 @@ pub(super) fn patches(facts: &Facts, source: &dyn ReadAt, moves: &dyn Fn(usize) 
     let mut patches = Vec::new();
     let encode = Encode::like(&facts.tables);
     // Elf64_Sym has st_shndx at 6 and st_value at 8; Elf32_Sym has st_value at 4 and st_shndx at 14.
-    let (entry, section_at, value_at) = if facts.tables.is_64 { (24_u64, 6, 8) } else { (16, 14, 4) };
+    let (entry, section_at, value_at, width) = if facts.tables.is_64 { (24_u64, 6, 8, 8) } else { (16, 14, 4, 4) };
     for section in facts.tables.sections.iter().filter(|section| section.sh_type == SHT_SYMTAB) {
         let inside = section.sh_offset.checked_add(section.sh_size).is_some_and(|end| end <= facts.size);
         if section.sh_entsize != entry || !inside {
@@ -29,9 +29,9 @@ pub(super) fn patches(facts: &Facts, source: &dyn ReadAt, moves: &dyn Fn(usize) 
             let count = CHUNK.min(locals - first);
             let bytes = source.bytes(section.sh_offset + first * entry, count * entry)?;
             for (symbol, at) in bytes.chunks_exact(entry as usize).zip(first..) {
-                let number = usize::from(number(facts, symbol, section_at, 2) as u16);
+                let number = facts.number(symbol, section_at, 2) as usize;
                 let Some(distance) = moves(number) else { continue };
-                let value = number_of_address(facts, symbol, value_at).wrapping_add(distance);
+                let value = facts.number(symbol, value_at, width).wrapping_add(distance);
                 patches.push(Patch {
                     offset: section.sh_offset + at * entry + value_at as u64,
                     bytes: encode.address(value),
@@ -42,14 +42,4 @@ pub(super) fn patches(facts: &Facts, source: &dyn ReadAt, moves: &dyn Fn(usize) 
         }
     }
     Ok(patches)
-}
-
-fn number_of_address(facts: &Facts, bytes: &[u8], at: usize) -> u64 {
-    number(facts, bytes, at, if facts.tables.is_64 { 8 } else { 4 })
-}
-
-fn number(facts: &Facts, bytes: &[u8], at: usize, length: usize) -> u64 {
-    let bytes = bytes.get(at..at + length).unwrap_or_default();
-    let join = |sum: u64, byte: &u8| sum << 8 | u64::from(*byte);
-    if facts.tables.is_big { bytes.iter().fold(0, join) } else { bytes.iter().rev().fold(0, join) }
 }
