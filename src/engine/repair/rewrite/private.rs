@@ -110,6 +110,13 @@ pub fn sweep(target: &Path) -> Result<bool> {
     Ok(true)
 }
 
+/// Whether `path` is named as our private files are: no file of its own, but one that is being made or was left.
+#[must_use]
+pub fn is_private(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().as_bytes();
+    name.starts_with(b".") && name.ends_with(ENDING.as_bytes())
+}
+
 /// The private file's path for `target`.
 fn name(target: &Path) -> PathBuf {
     let file = target.file_name().unwrap_or(OsStr::new(""));
