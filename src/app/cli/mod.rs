@@ -12,6 +12,7 @@ mod diff;
 mod effects;
 mod environment;
 mod explain;
+mod fit_text;
 mod open;
 mod output;
 mod plan;
