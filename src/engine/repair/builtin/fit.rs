@@ -8,8 +8,8 @@ use crate::engine::Result;
 use crate::engine::binary::elf::{Section, Segment};
 use crate::engine::file::ReadAt;
 use crate::engine::repair::facts::{Facts, extent};
-use crate::engine::report::fit_words;
 use crate::engine::report::fit::{Fit, Inserted, RelroFate, Room, RoomPlace, Shape, ShapePart, Strategy};
+use crate::engine::report::fit_words;
 use goblin::elf::program_header::{PF_R, PF_W, PF_X, PT_DYNAMIC, PT_GNU_RELRO, PT_NULL};
 use goblin::elf::section_header::{SHF_ALLOC, SHF_EXECINSTR, SHF_WRITE};
 
