@@ -6,6 +6,7 @@ mod facts;
 mod names;
 mod patchelf;
 mod prepare;
+pub mod proof;
 mod verify;
 
 pub use builtin::{Builtin, EditOptions};

@@ -9,6 +9,7 @@ pub mod fit;
 pub mod instructions;
 mod lossy;
 pub mod plan;
+pub mod proof;
 pub mod reach;
 pub mod run;
 mod schemas;
