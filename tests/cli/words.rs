@@ -24,7 +24,7 @@ fn completions_name_every_command() {
     for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
         let ran = place.run(["completions", shell]);
         assert_eq!((ran.status, ran.err.as_str()), (0, ""), "{shell}");
-        for command in ["audit", "tree", "plan", "run", "diff", "recover", "explain", "until"] {
+        for command in ["audit", "tree", "plan", "run", "diff", "elf", "recover", "explain", "until"] {
             assert!(ran.out.contains(command), "{shell} lacks {command}");
         }
     }
@@ -42,7 +42,7 @@ fn the_manual_has_every_command_and_its_own_options_once() {
     let headings: Vec<&str> = page.out.lines().filter_map(|line| line.strip_prefix(".SS wheelwright ")).collect();
     let names: Vec<&str> = headings.iter().filter_map(|heading| heading.split(' ').next()).collect();
     let commands =
-        ["demo", "audit", "tree", "plan", "run", "diff", "recover", "build", "explain", "completions", "man"];
+        ["demo", "audit", "tree", "plan", "run", "diff", "elf", "recover", "build", "explain", "completions", "man"];
     assert_eq!(names, commands);
     assert_eq!(page.out.matches("\\-\\-sandbox").count(), 2, "in the synopsis, and once explained");
     assert_eq!(page.out.matches("\\-\\-loader\\-only").count(), 1);

@@ -1,5 +1,6 @@
 //! What can be written on the command line. Parser, help, manual and completions are all made of these types.
 
+use super::elf::Elf;
 use crate::engine::report::plan::Step;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
@@ -37,6 +38,8 @@ pub enum Command {
     Run(Run),
     /// What differs between two files, in bytes and in meaning.
     Diff(Diff),
+    /// Print and change what the loader reads of ELF files: patchelf's verbs, by our editor.
+    Elf(Box<Elf>),
     /// Roll an interrupted session back to clean cargo outputs.
     Recover(Recover),
     /// Run `cargo build` and keep what it says about artifacts and build scripts.
@@ -51,6 +54,7 @@ pub enum Command {
 
 /// Options of every command that resolves or plans.
 #[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Common options")]
 pub struct Common {
     /// The platform tag to reach: `manylinux_X_Y`, `musllinux_X_Y`, `linux`, `pypi`.
     #[arg(long, global = true, value_name = "TAG")]
@@ -95,6 +99,9 @@ pub struct Common {
     /// Who edits ELF files.
     #[arg(long, global = true, value_enum, default_value = "builtin")]
     pub patcher: PatcherName,
+    /// Refuse an edit that would take `.dynamic` out of RELRO, which keeps it read-only while the program runs.
+    #[arg(long, global = true)]
+    pub keep_relro: bool,
     /// Take absolute search path entries of the build machine out when patching.
     #[arg(long, global = true)]
     pub drop_build_rpaths: bool,

@@ -10,8 +10,10 @@ mod branches;
 mod build;
 mod diff;
 mod effects;
+mod elf;
 mod environment;
 mod explain;
+mod fit_text;
 mod open;
 mod output;
 mod plan;
@@ -69,6 +71,7 @@ fn dispatch(cli: Cli, output: &mut Output) -> Result<u8> {
         Some(Command::Plan(arguments)) => plan::plan(&arguments, common, output),
         Some(Command::Run(arguments)) => run::run(&arguments, common, output),
         Some(Command::Diff(arguments)) => diff::diff(&arguments, output),
+        Some(Command::Elf(arguments)) => elf::elf(&arguments, common, output),
         Some(Command::Recover(arguments)) => recover::recover(&arguments, common, output),
         Some(Command::Build(arguments)) => build::build(&arguments, output),
         Some(Command::Explain(arguments)) => explain::explain(&arguments, output),

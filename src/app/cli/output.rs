@@ -63,7 +63,15 @@ impl Output {
     /// # Errors
     /// As [`Output::line`].
     pub fn text(&mut self, text: &str) -> Result<()> {
-        self.out.write_all(text.as_bytes())?;
+        self.bytes(text.as_bytes())
+    }
+
+    /// Prints `bytes` as they are on standard output.
+    ///
+    /// # Errors
+    /// As [`Output::line`].
+    pub fn bytes(&mut self, bytes: &[u8]) -> Result<()> {
+        self.out.write_all(bytes)?;
         if self.is_terminal { self.flush() } else { Ok(()) }
     }
 

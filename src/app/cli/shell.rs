@@ -54,7 +54,9 @@ const STATUSES: [(u8, &str); 4] = [
 
 /// One command: how it is called, what it does, the options that it alone has.
 fn write_command(command: &clap::Command, text: &mut Vec<u8>) -> Result<()> {
-    let own = || command.get_arguments().filter(|argument| !argument.is_global_set() && !is_everywhere(argument));
+    let is_own =
+        |argument: &&clap::Arg| !(argument.is_global_set() || is_everywhere(argument) || argument.is_hide_set());
+    let own = || command.get_arguments().filter(is_own);
     let operands: Vec<String> = own().filter(|argument| argument.is_positional()).map(ToString::to_string).collect();
     let called = format!("wheelwright {} {}", command.get_name(), operands.join(" "));
     writeln!(text, ".SS {}", roff(called.trim_end()))?;

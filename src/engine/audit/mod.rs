@@ -23,6 +23,7 @@ pub mod tag;
 mod trees;
 pub mod verdict;
 
+pub use blank::read_error;
 pub use external::{External, grafted_name};
 pub use questions::{Question, Questions, answer};
 pub use set::{SetTags, set_tags};

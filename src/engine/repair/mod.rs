@@ -7,6 +7,7 @@ mod names;
 mod patchelf;
 mod prepare;
 pub mod proof;
+pub mod shrink;
 mod verify;
 
 pub use builtin::{Builtin, EditOptions};

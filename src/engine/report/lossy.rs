@@ -14,7 +14,11 @@ use std::path::{Path, PathBuf};
 const MARK: char = '\0';
 
 fn marked(path: &Path) -> String {
-    let name = Name::new(path.as_os_str().as_bytes());
+    text(&Name::new(path.as_os_str().as_bytes()))
+}
+
+/// For a field that is made of a name.
+pub(super) fn text(name: &Name) -> String {
     match name.lossy_hex() {
         None => name.to_text().into_owned(),
         Some(hex) => format!("{MARK}{hex}{MARK}{}", name.to_text()),

@@ -1,6 +1,9 @@
 //! The JSON Schemas of the documents, made of the types themselves.
 
-use super::{audit::AuditDocument, diff::DiffDocument, plan::PlanDocument, run::RunDocument, tree::TreeDocument};
+use super::{
+    audit::AuditDocument, diff::DiffDocument, elf::ElfDocument, plan::PlanDocument, run::RunDocument,
+    tree::TreeDocument,
+};
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
 
@@ -10,6 +13,7 @@ pub fn schemas() -> Vec<(&'static str, Schema)> {
     vec![
         ("audit", schema::<AuditDocument>()),
         ("diff", schema::<DiffDocument>()),
+        ("elf", schema::<ElfDocument>()),
         ("plan", schema::<PlanDocument>()),
         ("run", schema::<RunDocument>()),
         ("tree", schema::<TreeDocument>()),

@@ -1,5 +1,6 @@
 //! ELF: the raw tables as they stand in the file, and what the normalized view takes from them.
 
+mod abi;
 mod dynamic;
 mod hardening;
 mod symbols;
@@ -7,6 +8,7 @@ mod tables;
 mod versions;
 mod view;
 
+pub use abi::{os_abi_name, os_abi_of};
 pub use dynamic::StringTable;
 pub use hardening::hardening;
 pub use symbols::{Definition, Steps, Symbols, UndefinedSymbol, Use};
