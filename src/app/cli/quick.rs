@@ -69,6 +69,7 @@ fn unsaid() -> Common {
         staging_dir: None,
         sandbox: false,
         patcher: PatcherName::Builtin,
+        keep_relro: false,
         drop_build_rpaths: false,
         hash: false,
         color: ColorChoice::Auto,
