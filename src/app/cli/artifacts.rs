@@ -35,10 +35,10 @@ pub fn find(paths: &[PathBuf], common: &Common, context: &Context) -> Result<Pro
     let mut said = torn::mend(paths.iter().map(PathBuf::as_path));
     let mut project = discover(paths, &options, context)?;
     let also = torn::mend(project.artifacts.iter().map(|artifact| artifact.path.as_path()));
-    if also.iter().any(|sentence| !said.contains(sentence)) {
+    let also: Vec<String> = also.into_iter().filter(|sentence| !said.contains(sentence)).collect();
+    if !also.is_empty() {
         project = discover(paths, &options, context)?;
         said.extend(also);
-        said.dedup();
     }
     said.append(&mut project.notes);
     project.notes = said;

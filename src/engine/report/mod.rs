@@ -11,6 +11,7 @@ pub mod fit_words;
 pub mod instructions;
 mod lossy;
 pub mod plan;
+pub mod proof;
 pub mod reach;
 pub mod run;
 mod schemas;

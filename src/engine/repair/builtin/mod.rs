@@ -28,7 +28,7 @@ pub(super) use versions::unversioned;
 
 use super::facts::{Facts, Stop};
 use super::rewrite::{Shifting, Write, carry_out};
-use super::{EditPlan, EditRefusal, EditRequest, Editor};
+use super::{EditPlan, EditRefusal, EditRequest, Editor, proof};
 use crate::engine::file::ReadAt;
 use crate::engine::{Context, Result};
 use std::path::Path;
@@ -60,6 +60,9 @@ impl Editor for Builtin {
         let planned = Facts::read(&tally).and_then(|facts| plan::plan(&tally, &facts, requests, &self.options));
         match planned {
             Ok(mut plan) => {
+                if let Some(refusal) = proof::objection(&tally, &plan)? {
+                    return Ok(Err(refusal));
+                }
                 // Applying plans once more to compare, and reads the result: the same tables, and what was written.
                 let once = tally.bytes_read();
                 plan.reads = if plan.is_empty() { 0 } else { once.saturating_mul(2).saturating_add(plan.writes) };

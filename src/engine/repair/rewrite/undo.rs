@@ -94,8 +94,8 @@ fn born(metadata: &Metadata) -> u64 {
     since.and_then(|since| u64::try_from(since.as_nanos()).ok()).unwrap_or(0)
 }
 
-/// The ranges of the old file that `plan` writes over, by offset, none touching another: the patches', and the bytes that are
-/// moved back before inserted `blocks`.
+/// The ranges of the old file that `plan` writes over, by offset, none on another: the patches', and the bytes that are moved
+/// back before inserted `blocks`. None reaches across the place where blocks are inserted.
 pub fn ranges(plan: &EditPlan, blocks: Option<Blocks>) -> Vec<(u64, u64)> {
     let mut found = Vec::new();
     let mut add = |start: u64, end: u64| {
@@ -122,7 +122,10 @@ pub fn ranges(plan: &EditPlan, blocks: Option<Blocks>) -> Vec<(u64, u64)> {
             _ => merged.push((start, end)),
         }
     }
-    merged
+    // What lies behind the block's start is elsewhere once blocks are inserted there.
+    let start = blocks.map_or(0, |blocks| blocks.start);
+    let parts = |(from, to): (u64, u64)| [(from, to.min(start)), (from.max(start), to)];
+    merged.into_iter().flat_map(parts).filter(|(from, to)| from < to).collect()
 }
 
 /// Writes the log of `header` and `ranges` of `file` to `log`, synced; the log's size in bytes.
