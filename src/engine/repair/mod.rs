@@ -7,6 +7,7 @@ mod names;
 mod patchelf;
 mod prepare;
 pub mod proof;
+pub mod rewrite;
 pub mod shrink;
 mod verify;
 
