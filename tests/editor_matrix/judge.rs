@@ -135,6 +135,14 @@ impl<'w> Bench<'w> {
     }
 }
 
+/// Whether the unedited file runs; if not, no edit of it says anything.
+pub fn runs_unedited(subject: &Subject<'_>) -> Result<(), String> {
+    let bench = Bench::new(subject)?;
+    let shown = Shown::of(&bench.file())?;
+    let writable = bench.run(&bench.file(), &shown.names()).map_err(|said| format!("it does not run unedited: {said}"))?;
+    if writable == shown.is_dynamic_covered(PAGE) { Err("its RELRO is not what readelf shows".to_owned()) } else { Ok(()) }
+}
+
 /// Carries `case` out on a copy of `subject`; the row says what came of it.
 pub fn judge(subject: &Subject<'_>, make: impl Fn(&str) -> Case) -> Row {
     let mut row = Row { label: subject.label.clone(), kind: subject.kind.name(), ..Row::default() };

@@ -37,10 +37,11 @@ const LARGE: Layout = layout("64K pages", &["-Wl,-z,max-page-size=65536"]);
 const BARE: Layout = layout("no RELRO, both hashes", &["-Wl,-z,norelro", "-Wl,--hash-style=both"]);
 const PACKED: Layout =
     layout("packed relocations, gnu hash", &["-Wl,-z,pack-relative-relocs", "-Wl,--hash-style=gnu", "-Wl,-z,now"]);
-const PACKED_BY_LLD: Layout = layout(
+const APART: Layout = layout(
     "packed relocations, separate code",
-    &["-Wl,--pack-dyn-relocs=relr", "-Wl,--hash-style=gnu", "-Wl,-z,separate-code"],
+    &["-Wl,-z,pack-relative-relocs", "-Wl,--hash-style=gnu", "-Wl,-z,separate-code"],
 );
+const SEPARATE: Layout = layout("separate code", &["-Wl,-z,separate-code", "-Wl,--hash-style=gnu"]);
 const JOINED: Layout = layout("code not separate", &["-Wl,-z,noseparate-code", "-Wl,--hash-style=both"]);
 const OLD_TAGS: Layout = layout("with a build RPATH, stripped", &["-s", "-Wl,--disable-new-dtags,-rpath,/build/place"]);
 
@@ -95,9 +96,11 @@ impl Linker {
     /// The layouts that C files are made in.
     pub fn layouts(self) -> &'static [Layout] {
         match self {
-            Self::RustLld | Self::Lld => &[PLAIN, NOW, PACKED_BY_LLD, LARGE, BARE, OLD_TAGS],
+            Self::RustLld => &[PLAIN, NOW, APART, LARGE, BARE, OLD_TAGS],
+            Self::Lld => &[PLAIN, NOW, SEPARATE, LARGE, BARE, OLD_TAGS],
             Self::Bfd => &[PLAIN, NOW, PACKED, JOINED, LARGE, BARE, OLD_TAGS],
-            Self::Mold => &[PLAIN, NOW, PACKED, JOINED, LARGE, BARE, OLD_TAGS],
+            // mold 1.10 packs relocations without the version by which glibc knows them: the file does not load.
+            Self::Mold => &[PLAIN, NOW, JOINED, LARGE, BARE, OLD_TAGS],
             Self::Gold => &[PLAIN, NOW, LARGE, BARE, OLD_TAGS],
         }
     }
@@ -105,8 +108,9 @@ impl Linker {
     /// The layouts that Rust files are made in.
     pub fn rust_layouts(self) -> &'static [Layout] {
         match self {
-            Self::RustLld | Self::Lld => &[PLAIN, PACKED_BY_LLD],
-            Self::Bfd | Self::Mold => &[PLAIN, PACKED],
+            Self::RustLld => &[PLAIN, APART],
+            Self::Bfd => &[PLAIN, PACKED],
+            Self::Lld | Self::Mold => &[PLAIN, NOW],
             Self::Gold => &[PLAIN],
         }
     }

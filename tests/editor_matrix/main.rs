@@ -98,7 +98,9 @@ fn of_linker(
     }?;
     workshop::made_by(linker, &file)?;
     let label = format!("{} {language:?}, {}", linker.name(), layout.name);
-    Ok(all_cases(&Subject { workshop, kind, label, file }))
+    let subject = Subject { workshop, kind, label, file };
+    judge::runs_unedited(&subject)?;
+    Ok(all_cases(&subject))
 }
 
 /// Every case of `subject`; the error lists what is wrong.

@@ -96,7 +96,26 @@ impl Shown {
                 _ => shown.rest.push(without_offsets(line)),
             }
         }
+        shown.rest = shown.rest.iter().map(|line| shown.relative(line)).collect();
         Ok(shown)
+    }
+
+    /// The line of a symbol with its distance from its section's start in the address's place; any other as it is.
+    fn relative(&self, line: &str) -> String {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        let of = |fields: &[&str]| {
+            let number: usize = fields.get(6)?.parse().ok()?;
+            let section = self.sections.get(number.checked_sub(1)?)?;
+            fields.first()?.ends_with(':').then_some(())?;
+            // A thread-local symbol has its distance from the template's start.
+            (fields.get(3) != Some(&"TLS")).then_some((section, hex(fields.get(1)?)?))
+        };
+        match of(&fields) {
+            Some((section, value)) => {
+                line.replacen(fields[1], &format!("{}{:+}", section.name, value.wrapping_sub(section.address) as i64), 1)
+            }
+            None => line.to_owned(),
+        }
     }
 
     /// The first section or segment of this name.
