@@ -53,9 +53,7 @@ fn as_planned(after: &Shown, plan: &EditPlan) -> Vec<String> {
 
 /// Whether the plan may move sections that it does not edit: those behind the program headers.
 fn may_make_way(plan: &EditPlan) -> bool {
-    plan.fit.as_ref().is_some_and(|fit| {
-        !matches!(fit.strategy, Strategy::InPlace | Strategy::RelroPadding)
-    })
+    plan.fit.as_ref().is_some_and(|fit| !matches!(fit.strategy, Strategy::InPlace | Strategy::RelroPadding))
 }
 
 fn sections(before: &Shown, after: &Shown, plan: &EditPlan) -> Vec<String> {

@@ -139,8 +139,13 @@ impl<'w> Bench<'w> {
 pub fn runs_unedited(subject: &Subject<'_>) -> Result<(), String> {
     let bench = Bench::new(subject)?;
     let shown = Shown::of(&bench.file())?;
-    let writable = bench.run(&bench.file(), &shown.names()).map_err(|said| format!("it does not run unedited: {said}"))?;
-    if writable == shown.is_dynamic_covered(PAGE) { Err("its RELRO is not what readelf shows".to_owned()) } else { Ok(()) }
+    let writable =
+        bench.run(&bench.file(), &shown.names()).map_err(|said| format!("it does not run unedited: {said}"))?;
+    if writable == shown.is_dynamic_covered(PAGE) {
+        Err("its RELRO is not what readelf shows".to_owned())
+    } else {
+        Ok(())
+    }
 }
 
 /// Carries `case` out on a copy of `subject`; the row says what came of it.

@@ -111,9 +111,11 @@ impl Shown {
             (fields.get(3) != Some(&"TLS")).then_some((section, hex(fields.get(1)?)?))
         };
         match of(&fields) {
-            Some((section, value)) => {
-                line.replacen(fields[1], &format!("{}{:+}", section.name, value.wrapping_sub(section.address) as i64), 1)
-            }
+            Some((section, value)) => line.replacen(
+                fields[1],
+                &format!("{}{:+}", section.name, value.wrapping_sub(section.address) as i64),
+                1,
+            ),
             None => line.to_owned(),
         }
     }
