@@ -10,6 +10,7 @@ pub mod fit;
 pub mod fit_words;
 pub mod instructions;
 mod lossy;
+pub mod picture;
 pub mod plan;
 pub mod proof;
 pub mod reach;

@@ -85,7 +85,8 @@ fn changed_by_design(state: &State<'_>, requests: &[EditRequest], number: usize,
     // Only sections that are what their headers say; else their bytes are compared.
     let is_strings = facts.strings_section() == Some(number) && Some(section.sh_size) == tables.dynamic_value(DT_STRSZ);
     let is_dynamic = facts.dynamic_section() == Some(number)
-        && (section.sh_addr, section.sh_size) == (facts.dynamic_address, facts.dynamic.1);
+        && section.sh_addr == facts.dynamic_address
+        && section.sh_size <= facts.dynamic.1;
     let is_versions = (section.sh_type == SHT_GNU_VERNEED && is(DT_VERNEED))
         || (section.sh_type == SHT_GNU_VERSYM && is(DT_VERSYM) && requests.iter().any(frees_versions));
     let is_interpreter = interpreter && facts.interpreter_section() == Some(number);

@@ -4,9 +4,9 @@
 //! what it read is remembered by its hash, and holds of the written file exactly if that reads the same.
 
 use super::overlay::Overlay;
-use super::prove;
+use super::{WAY_OUT, prove};
 use crate::engine::file::ReadAt;
-use crate::engine::repair::EditPlan;
+use crate::engine::repair::{EditPlan, EditRefusal};
 use crate::engine::report::proof::Proof;
 use crate::engine::{Error, Result};
 use std::collections::BTreeMap;
@@ -53,6 +53,13 @@ impl Expected {
         &self.proof
     }
 
+    /// Why the edit is refused; `None` when it is proven.
+    #[must_use]
+    pub fn refusal(&self) -> Option<EditRefusal> {
+        let reason = super::reason(self.proof.failure()?);
+        Some(EditRefusal { reason, way_out: WAY_OUT.to_owned(), need: None, room: None })
+    }
+
     /// Bytes that confirming reads.
     #[must_use]
     pub fn reads(&self) -> u64 {
@@ -65,12 +72,8 @@ impl Expected {
     /// [`Error::Refused`] when the proof failed already, [`Error::Changed`] when the file is another than was proven, and
     /// when it can't be read.
     pub fn confirm(&self, after: &dyn ReadAt) -> Result<()> {
-        if let Some(failure) = self.proof.failure() {
-            return Err(Error::Refused {
-                path: after.path().to_path_buf(),
-                reason: super::reason(failure),
-                way_out: super::WAY_OUT.to_owned(),
-            });
+        if let Some(EditRefusal { reason, way_out, .. }) = self.refusal() {
+            return Err(Error::Refused { path: after.path().to_path_buf(), reason, way_out });
         }
         let changed = |what: String| Error::Changed { path: after.path().to_path_buf(), what };
         if after.size() != self.size {

@@ -24,8 +24,8 @@ mod versions;
 pub use expected::Expected;
 pub use overlay::Overlay;
 
+use super::EditPlan;
 use super::facts::Stop;
-use super::{EditPlan, EditRefusal};
 use crate::engine::file::ReadAt;
 use crate::engine::report::proof::{Check, Checked, Proof};
 use crate::engine::{Error, Result};
@@ -85,20 +85,6 @@ pub fn prove(before: &dyn ReadAt, after: &dyn ReadAt, plan: &EditPlan) -> Result
     add(Checked::Relro, &none, Ok(protection::relro(&old, &new, plan)))?;
     add(Checked::Protection, &|state| Ok(protection::faults(state)), Ok(protection::changes(&old, &new, plan)))?;
     Ok(proof)
-}
-
-/// Why an edit is refused whose result does not pass `plan`'s proof on `source`; `None` when it is proven.
-///
-/// # Errors
-/// As [`prove`].
-pub(super) fn objection(source: &dyn ReadAt, plan: &EditPlan) -> Result<Option<EditRefusal>> {
-    let proof = prove(source, &Overlay::new(source, plan), plan)?;
-    Ok(proof.failure().map(|failure| EditRefusal {
-        reason: reason(failure),
-        way_out: WAY_OUT.to_owned(),
-        need: None,
-        room: None,
-    }))
 }
 
 fn reason(failure: &Check) -> String {
