@@ -37,6 +37,14 @@ pub enum Action {
     Lenses,
     /// Work out what it would take to bear the chosen tag.
     Reach,
+    /// Show how the chosen edit fits, or its layout.
+    Fit,
+    /// Show how the next edit fits.
+    NextEdit,
+    /// Show how the edit before fits.
+    PreviousEdit,
+    /// Order the layout by file offsets or by addresses.
+    FitOrder,
     /// Begin to type a filter.
     Find,
     /// Take the chosen artifact's next step.

@@ -1,6 +1,7 @@
 //! Whether an action can be taken now, and if not, why.
 
 use super::action::Action;
+use super::fits;
 use super::panel::Panel;
 use super::state::{Overlay, State, files_to_compare};
 use crate::views::rows;
@@ -20,6 +21,10 @@ pub fn availability(state: &State, action: Action) -> Result<(), String> {
         Action::Fold if state.tree.rows.is_empty() => Err("there is no tree".into()),
         Action::Lenses if state.panel() != Panel::Tree => Err("only in the tree".into()),
         Action::Reach => tag(state).map(|_| ()),
+        Action::Fit => edit(state),
+        Action::NextEdit | Action::PreviousEdit | Action::FitOrder if fits::page(state).is_none() => {
+            Err("only on the page of an edit".into())
+        }
         Action::NextChange | Action::PreviousChange => changes(state),
         Action::Open | Action::DetailUp | Action::DetailDown => row(state),
         Action::Copy | Action::Pager if !matches!(state.overlay, Overlay::Page(_)) => row(state),
@@ -82,6 +87,13 @@ pub fn tag(state: &State) -> Result<&str, String> {
     let reasons = state.report().and_then(|report| report.policy.as_ref()).map(|policy| &policy.reasons);
     let chosen = reasons.and_then(|reasons| reasons.get(state.chosen_row(reasons.len())?));
     chosen.map(|reason| reason.tag.as_str()).ok_or_else(|| "no tag is chosen".into())
+}
+
+fn edit(state: &State) -> Result<(), String> {
+    if state.panel() != Panel::Plan {
+        return Err("only in the plan".into());
+    }
+    if fits::edits(state).next().is_some() { Ok(()) } else { Err("no edit is planned".into()) }
 }
 
 fn changes(state: &State) -> Result<(), String> {

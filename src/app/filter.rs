@@ -1,8 +1,8 @@
 //! The filters: which rows of a list hold the typed text. Worked out when the text or the list changes.
 
-use super::lenses;
 use super::panel::{Focus, Panel};
 use super::state::State;
+use super::{fits, lenses};
 use crate::views::rows;
 
 /// The filter's text of whatever has the focus.
@@ -21,6 +21,7 @@ pub fn refresh(state: &mut State) {
     tree.rebuild(report.as_deref(), !state.cursor(Panel::Tree).query.is_empty());
     state.tree = tree;
     state.lens_rows = lenses::rows(report.as_deref());
+    fits::refresh(state);
 
     let query = state.artifacts.query.to_lowercase();
     state.artifacts.shown = (!query.is_empty()).then(|| {

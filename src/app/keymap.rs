@@ -17,10 +17,14 @@ pub enum Context {
     Tree,
     /// In the policy panel.
     Policy,
+    /// In the plan panel.
+    Plan,
     /// In the bytes panel.
     Bytes,
     /// While a page is open.
     Page,
+    /// While the page on an edit is open, which is a page too.
+    Fit,
     /// While the help is open.
     Palette,
     /// While a filter is being typed.
@@ -84,7 +88,7 @@ const fn bind(
     Binding { context, keys, action, hint, help, group }
 }
 
-use Context::{Always, Bytes, Find, Main, Page, Palette, Policy, Tree};
+use Context::{Always, Bytes, Find, Fit, Main, Page, Palette, Plan, Policy, Tree};
 use Group::{Looking, Moving, Panels, Program, Steps};
 use Key::{Char, Ctrl};
 
@@ -129,6 +133,18 @@ pub static BINDINGS: &[Binding] = &[
     bind(Tree, Looking, &[Char('o'), Char(' ')], Action::Fold, "fold", "fold or unfold the branch"),
     bind(Tree, Looking, &[Char('v')], Action::Lenses, "lenses", "the two lenses side by side, or the tree again"),
     bind(Policy, Looking, &[Char('t')], Action::Reach, "what it takes", "what it would take to bear the chosen tag"),
+    bind(Plan, Looking, &[Char('v')], Action::Fit, "fit", "how the edit fits: room, ways, consequences"),
+    bind(
+        Fit,
+        Looking,
+        &[Char('v'), Key::Tab],
+        Action::Fit,
+        "layout",
+        "the edit's layout before and after, or its room again",
+    ),
+    bind(Fit, Looking, &[Char('o')], Action::FitOrder, "order", "the layout by file offsets, or by addresses"),
+    bind(Fit, Looking, &[Char(']'), Key::Right], Action::NextEdit, "next edit", "the next edit of the plan"),
+    bind(Fit, Looking, &[Char('['), Key::Left], Action::PreviousEdit, "", "the edit before"),
     bind(Bytes, Looking, &[Char(']'), Char('p')], Action::NextChange, "next", "go to the next changed range"),
     bind(Bytes, Looking, &[Char('['), Char('P')], Action::PreviousChange, "previous", "go to the changed range before"),
     bind(
@@ -187,7 +203,7 @@ pub fn lookup(contexts: &[Context], key: Key) -> Option<Action> {
 
 /// The bindings that the help offers to run: those of the main screen and its panels.
 pub fn runnable() -> impl Iterator<Item = &'static Binding> {
-    BINDINGS.iter().filter(|binding| matches!(binding.context, Main | Tree | Policy | Bytes | Always))
+    BINDINGS.iter().filter(|binding| matches!(binding.context, Main | Tree | Policy | Plan | Fit | Bytes | Always))
 }
 
 /// The bindings that the help shows under a filter: those whose keys, sentence or group hold `query`.
@@ -229,7 +245,9 @@ mod tests {
         for at_once in [
             &[Main, Tree, Always][..],
             &[Main, Policy, Always],
+            &[Main, Plan, Always],
             &[Main, Bytes, Always],
+            &[Fit, Page, Always],
             &[Page, Always],
             &[Palette, Always],
             &[Find, Always],
@@ -261,7 +279,7 @@ mod tests {
         }
     }
 
-    const ACTIONS: [Action; 32] = {
+    const ACTIONS: [Action; 36] = {
         use Action as A;
         const fn listed(action: Action) -> Action {
             match action {
@@ -270,6 +288,7 @@ mod tests {
                 A::PreviousChange | A::Find | A::Step | A::StepAll | A::ToTheEnd | A::Undo | A::Audit => action,
                 A::Hash | A::Copy | A::Pager | A::Help | A::Close | A::Accept | A::Erase | A::Redraw => action,
                 A::Suspend | A::Quit | A::Lenses | A::Reach => action,
+                A::Fit | A::NextEdit | A::PreviousEdit | A::FitOrder => action,
             }
         }
         [
@@ -290,6 +309,10 @@ mod tests {
             A::Find,
             A::Lenses,
             A::Reach,
+            A::Fit,
+            A::NextEdit,
+            A::PreviousEdit,
+            A::FitOrder,
             A::Step,
             A::StepAll,
             A::ToTheEnd,

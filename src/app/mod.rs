@@ -10,6 +10,7 @@ pub mod dispatch;
 pub mod event;
 pub mod features;
 pub mod filter;
+pub mod fits;
 mod input;
 pub mod jobs;
 pub mod key;

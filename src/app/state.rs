@@ -1,6 +1,7 @@
 //! Everything the screen shows, as plain data: the session's snapshot, what the user has chosen, and what is going on.
 
 use super::cursor::Cursor;
+use super::fits::FitPage;
 use super::jobs::Jobs;
 use super::keymap::Context;
 use super::lenses::LensRow;
@@ -10,6 +11,7 @@ use crate::engine::audit::Question;
 use crate::engine::project::ArtifactId;
 use crate::engine::report::audit::{ArtifactReport, StagingState};
 use crate::engine::report::diff::{DiffDocument, Run};
+use crate::engine::report::picture::Picture;
 use crate::engine::stage::{ArtifactSnapshot, Snapshot};
 use ratatui::layout::Size;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -52,6 +54,8 @@ pub struct State {
     pub lens_rows: Vec<LensRow>,
     /// Whether the tree panel shows the two lenses side by side.
     pub lenses: bool,
+    /// The layout that the page on an edit shows; empty while it shows none.
+    pub picture: Picture,
     /// A sentence that goes away by itself.
     pub toast: Option<Toast>,
     /// Whether the program is on its way out.
@@ -93,6 +97,8 @@ pub struct Page {
 pub enum PageSource {
     /// The chosen row of the panel in full.
     Detail,
+    /// How an edit fits.
+    Fit(FitPage),
     /// What it would take to bear a tag.
     Reach {
         /// The tag.
@@ -196,10 +202,14 @@ impl State {
     pub fn contexts(&self) -> &'static [Context] {
         match (&self.overlay, self.panel()) {
             (Overlay::Palette(_), _) => &[Context::Palette, Context::Always],
+            (Overlay::Page(Page { source: PageSource::Fit(_), .. }), _) => {
+                &[Context::Fit, Context::Page, Context::Always]
+            }
             (Overlay::Page(_), _) => &[Context::Page, Context::Always],
             (Overlay::Find, _) => &[Context::Find, Context::Always],
             (Overlay::None, Panel::Tree) => &[Context::Tree, Context::Main, Context::Always],
             (Overlay::None, Panel::Policy) => &[Context::Policy, Context::Main, Context::Always],
+            (Overlay::None, Panel::Plan) => &[Context::Plan, Context::Main, Context::Always],
             (Overlay::None, Panel::Bytes) => &[Context::Bytes, Context::Main, Context::Always],
             (Overlay::None, _) => &[Context::Main, Context::Always],
         }

@@ -5,6 +5,7 @@ use super::availability::availability;
 use super::cursor::Motion;
 use super::dispatch::{dispatch, needs_ticks, press};
 use super::event::{Event, Signal};
+use super::fits::{self, Face};
 use super::fixture::{self, BROKEN, LABEXT, PATCHED};
 use super::jobs::{Job, Request};
 use super::key::Key;
@@ -14,6 +15,7 @@ use super::receive::{Outcome, WorkerEvent};
 use super::state::{Overlay, PageSource, State};
 use super::update::update;
 use crate::engine::project::ArtifactId;
+use crate::engine::report::picture::Order;
 use crate::engine::stage::Snapshot;
 use crate::views::layout;
 use crossterm::event::{KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
@@ -263,6 +265,46 @@ fn copying_gives_what_a_shell_can_use() {
     assert_eq!(copied(LABEXT, Panel::Libraries), "/opt/lab/lib/libgreet.so.1.0.0");
     assert!(copied(LABEXT, Panel::Findings).ends_with("\nldconfig /opt/lab/lib"));
     assert_eq!(copied(PATCHED, Panel::Bytes), "NEEDED 1: libgreet.so.1 → libgreet-47542e49.so.1");
+}
+
+#[test]
+fn enter_on_an_edit_shows_how_it_fits_and_keys_show_its_layout_and_the_other_edits() {
+    let shown = |state: &State| fits::page(state).map(|page| (page.edit, page.face, page.order));
+    let mut state = fixture::showing(LABEXT, Panel::Plan, 80, 24);
+    keys(&mut state, "<End><Enter>");
+    assert!(matches!(&state.overlay, Overlay::Page(page) if page.source == PageSource::Detail), "no edit, no fit");
+    keys(&mut state, "<Esc>/edit<Enter>j<Enter>");
+    assert_eq!(shown(&state), Some((1, Face::Room, Order::Offset)), "{:?}", state.cursor(Panel::Plan));
+    assert!(state.picture.stripes.is_empty(), "nobody looks at it");
+    keys(&mut state, "v");
+    assert_eq!(shown(&state), Some((1, Face::Layout, Order::Offset)));
+    let greet = state.picture.clone();
+    keys(&mut state, "]");
+    assert_eq!(shown(&state), Some((0, Face::Layout, Order::Offset)), "round the corner");
+    assert_ne!(state.picture, greet);
+    keys(&mut state, "[o");
+    assert_eq!(shown(&state), Some((1, Face::Layout, Order::Address)));
+    keys(&mut state, "<Tab>");
+    assert_eq!(shown(&state), Some((1, Face::Room, Order::Address)));
+    let commands = keys(&mut state, "y");
+    assert!(matches!(&commands[0], Command::Copy(text) if text.contains("appended segment")));
+    keys(&mut state, "<Esc>v");
+    assert_eq!(shown(&state), Some((1, Face::Room, Order::Offset)), "the chosen edit");
+    keys(&mut state, "<Esc><Esc>gv");
+    assert_eq!(shown(&state), Some((0, Face::Room, Order::Offset)), "or else the first");
+}
+
+#[test]
+fn a_layout_follows_its_session() {
+    let mut state = fixture::showing(LABEXT, Panel::Plan, 80, 24);
+    keys(&mut state, "vv");
+    assert!(!state.picture.stripes.is_empty());
+    let mut snapshot = fixture::snapshot();
+    snapshot.artifacts[LABEXT].steps = Arc::new(Vec::new());
+    dispatch(&mut state, Event::Worker(WorkerEvent::Snapshot(Arc::new(snapshot))));
+    assert!(state.picture.stripes.is_empty());
+    keys(&mut state, "<Esc>v");
+    assert_eq!((fits::page(&state), state.toast.as_ref().unwrap().text.as_str()), (None, "no edit is planned"));
 }
 
 #[test]

@@ -6,7 +6,7 @@ use super::cursor::Motion;
 use super::jobs::Request;
 use super::panel::{Focus, Panel};
 use super::state::{Overlay, Page, PageSource, Palette, State, Toast};
-use super::{filter, overlay, wanted};
+use super::{filter, fits, overlay, wanted};
 use crate::engine::audit;
 use crate::engine::project::ArtifactId;
 use crate::views::{layout, page, rows};
@@ -62,6 +62,10 @@ fn act(state: &mut State, action: Action) -> Vec<Command> {
         Action::PreviousChange => change(state, false),
         Action::Lenses => lenses(state),
         Action::Reach => reach(state),
+        Action::Fit => fits::show(state),
+        Action::NextEdit => fits::turn(state, true),
+        Action::PreviousEdit => fits::turn(state, false),
+        Action::FitOrder => fits::reorder(state),
         Action::Find => state.overlay = Overlay::Find,
         Action::Step => ask_for_artifact(state, |id| Request::Step(vec![id])),
         Action::StepAll => {
@@ -170,6 +174,10 @@ fn reach(state: &mut State) {
 fn open(state: &mut State) {
     if state.focus == Focus::Artifacts {
         state.focus = Focus::Panel;
+        return;
+    }
+    if state.panel() == Panel::Plan && fits::chosen(state).is_some() {
+        fits::show(state);
         return;
     }
     let mut source = PageSource::Detail;

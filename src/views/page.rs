@@ -3,10 +3,11 @@
 use super::findings;
 use super::frame::{border, lines};
 use super::layout::{self, Screen, inside};
-use super::reach;
 use super::rows::{self, PLAIN};
 use super::text::{Text, plain};
 use super::theme::{Role, Theme};
+use super::{picture, reach, room};
+use crate::app::fits::Face;
 use crate::app::state::{Page, PageSource, State};
 use ratatui::Frame;
 use ratatui::layout::Rect;
@@ -62,6 +63,7 @@ fn text_area(area: Rect) -> Rect {
 fn title(state: &State, open: &Page) -> String {
     match &open.source {
         PageSource::Detail => state.panel().title().to_owned(),
+        PageSource::Fit(page) => room::title(state, *page),
         PageSource::Reach { tag } => format!("what it takes to bear {tag}"),
         PageSource::Finding { index, .. } => {
             let finding = state.report().and_then(|report| report.findings.get(*index));
@@ -73,6 +75,8 @@ fn title(state: &State, open: &Page) -> String {
 fn content(state: &State, open: &Page, theme: Theme, cells: usize) -> Vec<Line<'static>> {
     match &open.source {
         PageSource::Detail => chosen(state, theme, cells),
+        PageSource::Fit(page) if page.face == Face::Layout => picture::page(state, *page, theme, cells),
+        PageSource::Fit(page) => room::page(state, *page, theme, cells),
         PageSource::Reach { tag } => reach::page(state, tag, theme, cells),
         PageSource::Finding { index, text: page } => {
             let mut text = Text::new(cells, theme);

@@ -242,6 +242,79 @@ fn plan() {
     pictures("plan", make);
 }
 
+/// The page on how an edit of the plan fits, after `actions`.
+fn edit(actions: &'static [Action]) -> impl Fn(u16, u16) -> State {
+    move |width, height| {
+        let mut state = fixture::showing(LABEXT, Panel::Plan, width, height);
+        update(&mut state, Action::Fit);
+        for action in actions {
+            update(&mut state, *action);
+        }
+        state
+    }
+}
+
+#[test]
+fn how_an_edit_fits() {
+    let make = edit(&[]);
+    says(
+        &make(120, 40),
+        &[
+            "how it fits · edit 1 of 2",
+            "in the RELRO padding, one page inserted · RELRO kept",
+            "the file grows by 4 096 bytes",
+            "short by 66",
+            "refused     in place: the new strings do not fit behind .dynstr (needs 69 bytes, has 3)",
+            "chosen      in the RELRO padding",
+            "· .dynamic stays in RELRO",
+        ],
+    );
+    pictures("room", make);
+}
+
+#[test]
+fn the_layout_before_and_after() {
+    let make = edit(&[Action::Fit]);
+    says(
+        &make(120, 40),
+        &["before, 403 009 bytes", "after, 407 105 bytes", "page inserted", "┃moved", "by places in the file"],
+    );
+    pictures("layout", make);
+    let make = edit(&[Action::Fit, Action::FitOrder]);
+    says(&make(120, 40), &["by addresses in memory", "moved", "not loaded"]);
+    pictures("layout-addresses", make);
+}
+
+#[test]
+fn the_layout_of_a_library_whose_sections_make_way() {
+    let make = edit(&[Action::Fit, Action::NextEdit]);
+    says(
+        &make(120, 40),
+        &[
+            "libgreet-47542e49.so.1",
+            "new",
+            "moved",
+            ".note.gnu.build-id",
+            "other program headers",
+            "0x200, 36 B → 0x3c40, 36 B",
+        ],
+    );
+    pictures("layout-appended", make);
+}
+
+#[test]
+fn an_edit_of_another_editor_has_no_fit() {
+    let mut state = edit(&[])(120, 40);
+    let mut snapshot = fixture::snapshot();
+    let mut steps = snapshot.artifacts[LABEXT].steps.to_vec();
+    steps[5].effects[0].fit = None;
+    snapshot.artifacts[LABEXT].steps = steps.into();
+    state.snapshot = snapshot.into();
+    says(&state, &["liblabext.so", "NEEDED 1: libgreet.so.1", "does not say beforehand how the edit fits"]);
+    update(&mut state, Action::Fit);
+    says(&state, &["liblabext.so", "layout before and after", "does not say beforehand how the edit fits"]);
+}
+
 #[test]
 fn staging() {
     let make = panel(PATCHED, Panel::Staging);
@@ -361,6 +434,13 @@ fn nothing_panics_at_any_size() {
                     state.overlay = overlay;
                     // A terminal too small for a buffer's cells has none; ratatui takes it.
                     drawn(&state, if width % 2 == 0 { RICH } else { POOR }, width, height);
+                }
+                state.overlay = Overlay::None;
+                for action in [Action::Fit, Action::Fit, Action::FitOrder, Action::NextEdit] {
+                    if which == Panel::Plan {
+                        update(&mut state, action);
+                        drawn(&state, if height % 2 == 0 { RICH } else { POOR }, width, height);
+                    }
                 }
             }
         }

@@ -62,6 +62,30 @@ impl Text {
         self.hanging_after(self.theme.span(mark.to_owned(), Role::Quiet), text, role);
     }
 
+    /// The same with the mark in a role of its own.
+    pub fn marked(&mut self, mark: &str, mark_role: Role, text: &str, role: Role) {
+        self.hanging_after(self.theme.span(mark.to_owned(), mark_role), text, role);
+    }
+
+    /// Texts in roles of their own behind each other, each on a line of its own where they don't fit on one.
+    pub fn parts(&mut self, parts: &[(&str, Role)]) {
+        let cells: usize = parts.iter().map(|(text, _)| width(text) + 3).sum();
+        if cells > self.cells + 3 {
+            for (text, role) in parts {
+                self.paragraph(text, *role);
+            }
+            return;
+        }
+        let mut spans = Vec::with_capacity(parts.len() * 2);
+        for (text, role) in parts {
+            if !spans.is_empty() {
+                spans.push(self.theme.span(" · ", Role::Quiet));
+            }
+            spans.push(self.theme.span((*text).to_owned(), *role));
+        }
+        self.lines.push(Line::from(spans));
+    }
+
     fn hanging_after(&mut self, mark: Span<'static>, text: &str, role: Role) {
         let indent = width(&mark.content);
         let mut mark = Some(mark);

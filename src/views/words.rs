@@ -2,7 +2,9 @@
 
 use super::theme::Role;
 use crate::engine::report::audit::{ArtifactReport, NodeRole, Severity, StagingReport, StagingState};
-use crate::engine::report::words;
+use crate::engine::report::fit::{RelroFate, Room, Verdict};
+use crate::engine::report::picture::Change;
+use crate::engine::report::{fit_words, words};
 
 pub use crate::engine::report::words::{
     answer, bytes, counted, effect, format, format_and_arch, format_and_slices, found_by, grouped, kind, owner,
@@ -72,4 +74,49 @@ pub const fn node_role(role: NodeRole) -> (&'static str, Role) {
         NodeRole::Interpreter | NodeRole::Excluded => Role::Quiet,
     };
     (words::node_role(role), shown)
+}
+
+/// What becomes of `.dynamic` under RELRO.
+#[must_use]
+pub const fn relro(fate: RelroFate) -> (&'static str, Role) {
+    let role = match fate {
+        RelroFate::None => Role::Quiet,
+        RelroFate::Kept => Role::Good,
+        RelroFate::Lost => Role::Bad,
+    };
+    (fit_words::relro(fate), role)
+}
+
+/// Whether a place is enough for what an edit needs there.
+#[must_use]
+pub fn enough(room: &Room) -> (String, Role) {
+    let role = match room.need {
+        None => Role::Quiet,
+        Some(need) if need > room.room => Role::Warning,
+        Some(_) => Role::Good,
+    };
+    (fit_words::enough(room), role)
+}
+
+/// What became of a way of making room.
+#[must_use]
+pub const fn verdict(verdict: Verdict) -> (&'static str, Role) {
+    let role = match verdict {
+        Verdict::Chosen => Role::Good,
+        Verdict::Refused => Role::Warning,
+        Verdict::NotNeeded => Role::Quiet,
+    };
+    (fit_words::verdict(verdict), role)
+}
+
+/// What became of a part of a layout.
+#[must_use]
+pub const fn change(change: Change) -> (&'static str, Role) {
+    let role = match change {
+        Change::Same | Change::Shifted => Role::Quiet,
+        Change::New => Role::Good,
+        Change::Gone => Role::Bad,
+        Change::Moved | Change::Grown | Change::Shrunk | Change::Flags => Role::Changed,
+    };
+    (fit_words::change(change), role)
 }

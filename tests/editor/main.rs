@@ -66,7 +66,8 @@ pub fn edit(file: &Path, requests: &[EditRequest]) -> EditPlan {
     let before = std::fs::read(file).unwrap();
     Builtin::default().apply(file, &plan, &context).unwrap();
     let after = std::fs::read(file).unwrap();
-    assert_eq!(context.progress().0, plan.writes + plan.shifted);
+    // What is behind an insertion is written again only where the filesystem can't insert.
+    assert!([plan.writes, plan.writes + plan.shifted].contains(&context.progress().0));
     assert_eq!(Some(after.len() as u64), plan.size_after);
     check_only_patches_changed(&plan, &before, &after);
     let left = Builtin::default().plan(&Windows::open(file).unwrap(), requests).unwrap().unwrap();

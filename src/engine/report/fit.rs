@@ -134,16 +134,18 @@ pub struct Inserted {
 pub struct Shape {
     /// The file's size in bytes.
     pub size: u64,
+    /// The ELF header and the tables of program and section headers, which no section covers.
+    pub tables: Vec<ShapePart>,
     /// The program headers, in the file's order.
     pub segments: Vec<ShapePart>,
     /// The sections that have a place in the file or in memory, in the file's order.
     pub sections: Vec<ShapePart>,
 }
 
-/// A segment or a section.
+/// A segment, a section or a table.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ShapePart {
-    /// Its type (`LOAD`) or name (`.dynamic`).
+    /// Its type (`LOAD`) or name (`.dynamic`, `program headers`).
     pub name: String,
     /// `R`, `W`, `E` as far as they are set; for a section `A`, `W`, `X`.
     pub flags: String,

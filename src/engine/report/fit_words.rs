@@ -3,6 +3,7 @@
 //! Which of them is a warning, and in which colour, is left to whoever shows them.
 
 use super::fit::{Considered, Fit, RelroFate, Room, RoomPlace, Strategy, Verdict};
+use super::picture::Change;
 use super::words::grouped;
 
 /// A way of making room.
@@ -94,6 +95,21 @@ pub fn why(way: &Considered) -> String {
         (Some(need), Some(room)) if way.why.is_empty() => format!("needs {}, has {}", count(need), grouped(room)),
         (Some(need), Some(room)) => format!("{} (needs {}, has {})", way.why, count(need), grouped(room)),
         _ => way.why.clone(),
+    }
+}
+
+/// What became of a part of a layout: `moved`; nothing for what is as it was.
+#[must_use]
+pub const fn change(change: Change) -> &'static str {
+    match change {
+        Change::Same => "",
+        Change::Shifted => "higher",
+        Change::Moved => "moved",
+        Change::Grown => "grown",
+        Change::Shrunk => "shrunk",
+        Change::Flags => "flags",
+        Change::New => "new",
+        Change::Gone => "gone",
     }
 }
 

@@ -1,5 +1,6 @@
 //! How an edit fits, as the document that screen and command line show.
 
+use super::layout::Content;
 use super::plan::Edit;
 use super::room::{HeaderRoom, header_room, own_segment};
 use super::weigh::{Placement, Weighed, interpreter_room};
@@ -10,7 +11,7 @@ use crate::engine::file::ReadAt;
 use crate::engine::repair::facts::{Facts, extent};
 use crate::engine::report::fit::{Fit, Inserted, RelroFate, Room, RoomPlace, Shape, ShapePart, Strategy};
 use crate::engine::report::fit_words;
-use goblin::elf::program_header::{PF_R, PF_W, PF_X, PT_DYNAMIC, PT_GNU_RELRO, PT_NULL};
+use goblin::elf::program_header::{PF_R, PF_W, PF_X, PT_DYNAMIC, PT_GNU_RELRO, PT_LOAD, PT_NULL};
 use goblin::elf::section_header::{SHF_ALLOC, SHF_EXECINSTR, SHF_WRITE};
 
 /// Fewer bytes than this behind the last table, segment and section are taken as padding.
@@ -26,8 +27,13 @@ pub(super) fn describe(
     size: u64,
 ) -> Result<Fit> {
     let facts = edit.facts;
-    let before = shape(facts, &facts.tables.segments, &facts.tables.sections, facts.size);
-    let after = shape(facts, &outcome.segments, &outcome.sections, size);
+    let header = &facts.tables.header;
+    let mut before = shape(facts, &facts.tables.segments, &facts.tables.sections, facts.size);
+    before.tables = tables(facts, &facts.tables.segments, header.e_phoff, header.e_shoff);
+    let mut after = shape(facts, &outcome.segments, &outcome.sections, size);
+    let headers_at = placement.piece(Content::Headers).map_or(header.e_phoff, |piece| piece.offset);
+    let shift = placement.insertion.filter(|zeros| zeros.offset <= header.e_shoff).map_or(0, |zeros| zeros.length);
+    after.tables = tables(facts, &outcome.segments, headers_at, header.e_shoff.saturating_add(shift));
     let relro = match (facts.dynamic_in_relro(), covered(&outcome.segments)) {
         (false, _) => RelroFate::None,
         (true, true) => RelroFate::Kept,
@@ -235,5 +241,32 @@ fn shape(facts: &Facts, segments: &[Segment], sections: &[Section], size: u64) -
             memory: if is_loaded { section.sh_size } else { 0 },
         }
     });
-    Shape { size, segments: segments.collect(), sections: sections.collect() }
+    Shape { size, tables: Vec::new(), segments: segments.collect(), sections: sections.collect() }
+}
+
+/// The headers, at the file offsets `program` and `sections`; a table that is mapped has an address.
+fn tables(facts: &Facts, segments: &[Segment], program: u64, sections: u64) -> Vec<ShapePart> {
+    let header = &facts.tables.header;
+    let part = |name: &str, offset: u64, size: u64| {
+        let maps = |segment: &&Segment| {
+            segment.p_type == PT_LOAD
+                && offset.checked_sub(segment.p_offset).is_some_and(|into| into < segment.p_filesz)
+        };
+        let loaded = segments.iter().find(maps);
+        ShapePart {
+            name: name.to_owned(),
+            flags: String::new(),
+            offset,
+            size,
+            address: loaded.map_or(0, |load| load.p_vaddr.saturating_add(offset - load.p_offset)),
+            memory: loaded.map_or(0, |_| size),
+        }
+    };
+    let entry = |count: usize, size: u16| (count as u64).saturating_mul(u64::from(size));
+    let all = [
+        part("ELF header", 0, u64::from(header.e_ehsize)),
+        part("program headers", program, entry(segments.len(), header.e_phentsize)),
+        part("section headers", sections, entry(facts.tables.sections.len(), header.e_shentsize)),
+    ];
+    all.into_iter().filter(|table| table.size > 0).collect()
 }
