@@ -58,9 +58,7 @@ pub fn write(
         Header::of(&metadata, plan, blocks, ranges.len() as u64, sample::before(&source.file, path, metadata.len())?);
     let logged = log::write(&log_path, &header, &ranges, &source.file, path, context)?;
     say(&format!(
-        "{}: edited in place; until that is done other programs see a torn file, and an interrupted edit is rolled back \
-         from {}",
-        path.display(),
+        "it is edited in place: until that is done other programs see a torn file; what interrupts it is rolled back from {}",
         log_path.display()
     ));
     let mut inserted = None;

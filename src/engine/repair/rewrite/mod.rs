@@ -142,6 +142,10 @@ pub fn write_to(
     context: &Context,
 ) -> Result<Written> {
     let path = &real(path)?;
+    if std::fs::canonicalize(output).is_ok_and(|output| output == *path) {
+        return write_plan(path, editor, plan, Way::Beside, &|_| (), context);
+    }
+    roll_back(path, context)?;
     let source = FileLock::take(path)?;
     Beside { path, source: &source, editor, plan }.to(output, context)
 }
