@@ -104,8 +104,12 @@ pub fn library(path: &Path, size: usize) {
     assert!(made.success());
     std::fs::remove_file(source).unwrap();
     let mut bytes = std::fs::read(path).unwrap();
-    let noise = Random::new(9).bytes(size.saturating_sub(bytes.len()));
-    bytes.extend(noise);
+    // Of a prime length: no insertion moves one repetition on another.
+    let noise = Random::new(9).bytes(1_048_583.min(size));
+    while bytes.len() < size {
+        let rest = noise.len().min(size - bytes.len());
+        bytes.extend_from_slice(&noise[..rest]);
+    }
     std::fs::write(path, bytes).unwrap();
 }
 
