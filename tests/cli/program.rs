@@ -57,7 +57,14 @@ impl Place {
     pub fn command<I: IntoIterator<Item = A>, A: AsRef<OsStr>>(&self, arguments: I) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_wheelwright"));
         command.args(arguments).current_dir(self.work()).stdin(Stdio::null());
-        for name in ["LD_LIBRARY_PATH", "LD_PRELOAD", "NO_COLOR", "CARGO_TARGET_DIR", "CARGO_BUILD_TARGET_DIR"] {
+        for name in [
+            "LD_LIBRARY_PATH",
+            "LD_PRELOAD",
+            "NO_COLOR",
+            "CARGO_TARGET_DIR",
+            "CARGO_BUILD_TARGET_DIR",
+            "RUST_BACKTRACE",
+        ] {
             command.env_remove(name);
         }
         command.env("XDG_CACHE_HOME", self.root.join("cache")).env("TMPDIR", self.root.join("temporary"));

@@ -9,6 +9,7 @@ mod headers;
 mod refusals;
 mod system;
 mod tools;
+mod ways;
 
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use std::path::Path;
@@ -27,7 +28,8 @@ pub type Test = (&'static str, fn() -> Outcome);
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     let tests: Vec<Test> =
-        [chain::TESTS, headers::TESTS, tools::TESTS, system::TESTS, refusals::TESTS, damage::TESTS].concat();
+        [chain::TESTS, headers::TESTS, tools::TESTS, system::TESTS, refusals::TESTS, damage::TESTS, ways::TESTS]
+            .concat();
     let trials = tests.into_iter().map(|(name, test)| Trial::ignorable_test(name, move || finish(test()))).collect();
     libtest_mimic::run(&arguments, trials).exit_code()
 }
@@ -64,7 +66,8 @@ pub fn edit(file: &Path, requests: &[EditRequest]) -> EditPlan {
     let before = std::fs::read(file).unwrap();
     Builtin::default().apply(file, &plan, &context).unwrap();
     let after = std::fs::read(file).unwrap();
-    assert_eq!(context.progress().0, plan.writes + plan.shifted);
+    // What is behind an insertion is written again only where the filesystem can't insert.
+    assert!([plan.writes, plan.writes + plan.shifted].contains(&context.progress().0));
     assert_eq!(Some(after.len() as u64), plan.size_after);
     check_only_patches_changed(&plan, &before, &after);
     let left = Builtin::default().plan(&Windows::open(file).unwrap(), requests).unwrap().unwrap();

@@ -12,6 +12,8 @@ pub const TESTS: &[Test] = &[
     ("writing::mode_and_owner_are_kept", mode),
     ("writing::the_output_is_another_file", output),
     ("writing::an_output_that_is_no_file", odd_output),
+    ("writing::a_large_file_is_edited_where_it_is", large),
+    ("writing::what_is_left_of_an_interrupted_edit", leftovers),
     ("writing::a_dry_run_writes_nothing", dry_run),
     ("writing::a_refused_edit_leaves_the_file", refused),
 ];
@@ -22,7 +24,8 @@ fn hard_links() -> Outcome {
     let place = built();
     let before = bytes(&place, "libgreet.so.1");
     std::fs::hard_link(place.work().join("libgreet.so.1"), place.work().join("alias")).unwrap();
-    done(&place, &[&EDIT[..], &["libgreet.so.1"]].concat());
+    let ran = elf(&place, &[&EDIT[..], &["libgreet.so.1"]].concat());
+    assert_eq!((ran.status, ran.err.as_str()), (0, "note: libgreet.so.1: the file's other name keeps the old bytes\n"));
     assert!(bytes(&place, "alias") == before, "the edit went through the link");
     assert!(bytes(&place, "libgreet.so.1") != before);
     assert_eq!(place.work().join("alias").metadata().unwrap().nlink(), 1);
@@ -74,6 +77,44 @@ fn odd_output() -> Outcome {
     elf(&place, &[&EDIT[..], &["--output", ".", "libgreet.so.1"]].concat()).complains(2, &["is a directory"]);
     elf(&place, &[&EDIT[..], &["--output", "no/such/place", "libgreet.so.1"]].concat()).complains(2, &["no/such"]);
     assert!(place.left_in_temporary().is_empty());
+    Ok(())
+}
+
+fn large() -> Outcome {
+    let place = built();
+    let path = place.work().join("libgreet.so.1");
+    let size = 300 << 20;
+    std::fs::File::options().write(true).open(&path).unwrap().set_len(size).unwrap();
+    let inode = path.metadata().unwrap().ino();
+    let ran = elf(&place, &["--json", "--set-soname", "libnew.so", "libgreet.so.1"]);
+    let written = &ran.document()["files"][0]["written"];
+    if written["way"] == "in_place" {
+        assert!(ran.err.starts_with("note: libgreet.so.1: "), "others are told before it begins: {}", ran.err);
+        assert_eq!(path.metadata().unwrap().ino(), inode);
+        assert!(written["bytes_written"].as_u64() < Some(1 << 20));
+    } else {
+        assert_eq!((&written["way"], &written["cloned"]), (&"swapped".into(), &true.into()));
+    }
+    let ran = elf(&place, &["--json", "--atomic", "--set-soname", "libother.so", "libgreet.so.1"]);
+    assert_eq!(ran.document()["files"][0]["written"]["way"], "swapped");
+    assert_ne!(path.metadata().unwrap().ino(), inode);
+    assert_eq!(path.metadata().unwrap().len(), size);
+    assert_eq!(done(&place, &["--print-soname", "libgreet.so.1"]), "libother.so\n");
+    Ok(())
+}
+
+fn leftovers() -> Outcome {
+    let place = built();
+    let before = bytes(&place, "main");
+    assert_eq!(done(&place, &["--recover", "main"]), "main: no edit of it was interrupted\n");
+    elf(&place, &["--recover", "absent", "main"]).complains(2, &["absent", "No such file"]);
+    place.write("main.wheelwright-undo", b"this is no log of an edit");
+    let ran = elf(&place, &["--recover", "main"]);
+    assert_eq!((ran.status, ran.out.as_str()), (2, ""), "{}", ran.err);
+    assert!(ran.err.contains("main.wheelwright-undo"), "{}", ran.err);
+    assert!(bytes(&place, "main") == before);
+    let ran = elf(&place, &["--recover", "--json", "main"]);
+    assert!(ran.status == 2 && ran.err.starts_with("error: "), "{}", ran.err);
     Ok(())
 }
 

@@ -46,7 +46,7 @@ fn endless_chain() -> Result<(), Failed> {
     std::fs::write(&library, bytes)?;
     let start = Instant::now();
     let report = lab.report(&program);
-    same(start.elapsed() < Duration::from_secs(10), true)?;
+    same(start.elapsed() < Duration::from_secs(100), true)?;
     same(report.objects.first().map(|object| object.unbound), Some(500))?;
     same(report.objects.get(1).is_some_and(|object| object.error.is_some()), true)
 }

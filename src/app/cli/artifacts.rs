@@ -3,12 +3,13 @@
 use super::arguments::{Common, ModeName, PatcherName};
 use super::environment;
 use super::output::Output;
+use super::torn;
 use crate::engine::Context;
 use crate::engine::audit::{AuditOptions, Lenses, Questions, Tag};
 use crate::engine::deps::{GlibcVersion, LoaderInputs, Maker, host_libc, hwcaps_of_level, level_names};
 use crate::engine::owners::Owners;
 use crate::engine::project::{DiscoverOptions, Project, discover, sandboxed};
-use crate::engine::repair::{Builtin, Editor, Mode, Patchelf, RepairOptions};
+use crate::engine::repair::{Builtin, EditOptions, Editor, Mode, Patchelf, RepairOptions};
 use crate::engine::report::audit::Host;
 use crate::engine::stage::{Session, SessionOptions};
 use color_eyre::Result;
@@ -31,7 +32,17 @@ pub fn find(paths: &[PathBuf], common: &Common, context: &Context) -> Result<Pro
         ld_paths: common.ld_path.clone(),
         interpreter: common.interpreter.clone(),
     };
-    Ok(discover(paths, &options, context)?)
+    let mut said = torn::mend(paths.iter().map(PathBuf::as_path));
+    let mut project = discover(paths, &options, context)?;
+    let also = torn::mend(project.artifacts.iter().map(|artifact| artifact.path.as_path()));
+    let also: Vec<String> = also.into_iter().filter(|sentence| !said.contains(sentence)).collect();
+    if !also.is_empty() {
+        project = discover(paths, &options, context)?;
+        said.extend(also);
+    }
+    said.append(&mut project.notes);
+    project.notes = said;
+    Ok(project)
 }
 
 /// Through which lenses an audit looks, and what it looks into besides.
@@ -148,7 +159,7 @@ fn options(common: &Common, look: Look) -> Result<SessionOptions> {
         },
         staging: common.staging_dir.as_deref().map(staging).transpose()?,
         scratch: environment::scratch_directory(),
-        editor: editor(common.patcher)?,
+        editor: editor(common)?,
         observer: None,
     })
 }
@@ -190,10 +201,15 @@ fn staging(directory: &Path) -> Result<PathBuf> {
 /// The editor that `--patcher` names.
 ///
 /// # Errors
-/// When patchelf is asked for and not there, or too old.
-pub fn editor(name: PatcherName) -> Result<Box<dyn Editor>> {
-    match name {
-        PatcherName::Builtin => Ok(Box::new(Builtin::default())),
+/// When patchelf is asked for and not there, too old, or asked for what it can't keep.
+pub fn editor(common: &Common) -> Result<Box<dyn Editor>> {
+    match common.patcher {
+        PatcherName::Builtin => {
+            Ok(Box::new(Builtin { options: EditOptions { keep_relro: common.keep_relro, page_size: None } }))
+        }
+        PatcherName::Patchelf if common.keep_relro => {
+            Err(eyre!("--keep-relro: patchelf can't say beforehand what an edit does to RELRO; leave --patcher away"))
+        }
         PatcherName::Patchelf => match Patchelf::find(&environment::path_variable())? {
             Some(patchelf) => Ok(Box::new(patchelf)),
             None => Err(eyre!("--patcher patchelf: there is no patchelf on PATH; install it, or leave --patcher away")),

@@ -6,6 +6,8 @@ mod facts;
 mod names;
 mod patchelf;
 mod prepare;
+pub mod proof;
+pub mod rewrite;
 pub mod shrink;
 mod verify;
 

@@ -5,7 +5,8 @@ use super::fit::Fit;
 use super::lossy;
 use crate::engine::binary::elf::{self, os_abi_name};
 use crate::engine::binary::{RunPath, RunPathTag, Slice};
-use crate::engine::repair::{EditPlan, EditRefusal, describe_request};
+use crate::engine::repair::rewrite::{Inserted, Taken, Written};
+use crate::engine::repair::{EditPlan, EditRefusal, Patch, describe_request};
 use goblin::elf::header::EI_OSABI;
 use goblin::elf::program_header::{PF_X, PT_GNU_STACK};
 use schemars::JsonSchema;
@@ -146,6 +147,14 @@ pub struct ElfWritten {
     pub to: PathBuf,
     /// How.
     pub way: ElfWay,
+    /// Whether the result shares the old file's blocks (a reflink).
+    pub cloned: bool,
+    /// How the insertion was made; null when there was none.
+    pub inserted: Option<ElfInserted>,
+    /// Bytes written: the copy unless it shares blocks, the undo log, what an insertion moved, and the edit.
+    pub bytes_written: u64,
+    /// What the user should know of how it was written; null when there is nothing.
+    pub note: Option<String>,
 }
 
 /// The ways of writing a result.
@@ -154,8 +163,22 @@ pub struct ElfWritten {
 pub enum ElfWay {
     /// A copy beside the file was edited, and took the file's name.
     Swapped,
+    /// The file itself was edited, under an undo log.
+    InPlace,
     /// A copy was edited and stands under the name that was asked for.
     Output,
+}
+
+/// How zeros were inserted into a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ElfInserted {
+    /// The file was made longer: nothing stood behind them.
+    Extended,
+    /// The filesystem inserted blocks.
+    Blocks,
+    /// What stood behind them was read and written once more.
+    Shifted,
 }
 
 impl ElfState {
@@ -180,7 +203,7 @@ impl ElfState {
 
 impl From<&EditPlan> for ElfPlan {
     fn from(plan: &EditPlan) -> Self {
-        let patch = |patch: &crate::engine::repair::Patch| ElfPatch {
+        let patch = |patch: &Patch| ElfPatch {
             offset: patch.offset,
             length: patch.bytes.len() as u64,
             meaning: patch.meaning.clone(),
@@ -197,6 +220,27 @@ impl From<&EditPlan> for ElfPlan {
             shifted: plan.shifted,
             fit: plan.fit.clone(),
         }
+    }
+}
+
+impl ElfWritten {
+    /// `written` as it is told, with the result in `to`; `None` where nothing was written.
+    #[must_use]
+    pub fn of(written: &Written, to: PathBuf, is_output: bool) -> Option<Self> {
+        let way = match written.way {
+            _ if is_output => ElfWay::Output,
+            Taken::Nothing => return None,
+            Taken::Beside => ElfWay::Swapped,
+            Taken::InPlace => ElfWay::InPlace,
+        };
+        let inserted = match written.inserted {
+            None | Some(Inserted::Unavailable) => None,
+            Some(Inserted::Extended) => Some(ElfInserted::Extended),
+            Some(Inserted::Blocks) => Some(ElfInserted::Blocks),
+            Some(Inserted::Shifted) => Some(ElfInserted::Shifted),
+        };
+        let (cloned, bytes_written, note) = (written.cloned, written.bytes_written, written.note.clone());
+        Some(Self { to, way, cloned, inserted, bytes_written, note })
     }
 }
 

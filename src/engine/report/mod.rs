@@ -12,6 +12,7 @@ pub mod instructions;
 mod lossy;
 pub mod picture;
 pub mod plan;
+pub mod proof;
 pub mod reach;
 pub mod run;
 mod schemas;

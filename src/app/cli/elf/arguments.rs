@@ -132,9 +132,12 @@ pub struct Elf {
     /// Write the result here, and leave the file as it is.
     #[arg(long, value_name = "FILE", overrides_with = "output", help_heading = "Write")]
     pub output: Option<PathBuf>,
-    /// Refuse an edit that would take `.dynamic` out of RELRO.
+    /// Edit a copy and swap it in, however large the file is.
     #[arg(long, help_heading = "Write")]
-    pub keep_relro: bool,
+    pub atomic: bool,
+    /// Do nothing but give each file its old bytes back, where an edit in place was interrupted.
+    #[arg(long, conflicts_with_all = ["json", "dry_run", "output"], help_heading = "Write")]
+    pub recover: bool,
     /// Show what would be done, and how it fits; write nothing.
     #[arg(long, help_heading = "Write")]
     pub dry_run: bool,

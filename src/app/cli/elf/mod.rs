@@ -12,10 +12,11 @@ pub use arguments::Elf;
 
 use super::arguments::{Common, PatcherName};
 use super::output::{Output, Tone};
-use super::{FINDINGS, OK, TROUBLE, environment};
+use super::{FINDINGS, OK, TROUBLE, environment, torn};
 use crate::engine::audit::read_error;
 use crate::engine::binary::{self, Format, Slice};
 use crate::engine::file::{ReadAt, Windows};
+use crate::engine::repair::rewrite::{RolledBack, Way, log_of, roll_back};
 use crate::engine::repair::{Builtin, EditOptions, EditPlan, EditRequest, Editor, describe_request};
 use crate::engine::report::elf::{ElfDocument, ElfFile, ElfPlan, ElfState};
 use crate::engine::{Context, Error, Result as EngineResult};
@@ -23,7 +24,7 @@ use color_eyre::Result;
 use color_eyre::eyre::{bail, eyre};
 use print::Printed;
 use requests::Asked;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Prints and edits.
 ///
@@ -35,15 +36,22 @@ pub fn elf(arguments: &Elf, common: &Common, output: &mut Output) -> Result<u8> 
         return Ok(OK);
     }
     check(arguments, common)?;
+    if arguments.recover {
+        return recover(&arguments.files, output);
+    }
     let job = Job {
         arguments,
         asked: Asked::of(arguments)?,
-        editor: Builtin { options: EditOptions { keep_relro: arguments.keep_relro, page_size: arguments.page_size } },
+        editor: Builtin { options: EditOptions { keep_relro: common.keep_relro, page_size: arguments.page_size } },
         context: environment::interruptible()?,
         details: arguments.debug || common.verbose,
     };
     let (mut files, mut status) = (Vec::new(), OK);
     for path in &arguments.files {
+        // A torn file would be read wrongly.
+        for said in torn::mend([path.as_path()]) {
+            output.note(format_args!("note: {said}"));
+        }
         let mut file = blank(path, arguments);
         status = status.max(job.file(path, &mut file, output)?);
         files.push(file);
@@ -51,6 +59,32 @@ pub fn elf(arguments: &Elf, common: &Common, output: &mut Output) -> Result<u8> 
     if arguments.json {
         let schema = "wheelwright/elf/1".to_owned();
         output.json(&ElfDocument { schema, dry_run: arguments.dry_run, files })?;
+    }
+    Ok(status)
+}
+
+/// Gives each of `files` its old bytes back where an edit in place was interrupted.
+fn recover(files: &[PathBuf], output: &mut Output) -> Result<u8> {
+    let mut status = OK;
+    for path in files {
+        let shown = path.display();
+        let log = log_of(&std::fs::canonicalize(path).unwrap_or_else(|_| path.clone()));
+        let done = match path.metadata() {
+            Ok(_) => roll_back(path, &Context::new()),
+            Err(error) => Err(Error::io("open", path)(error)),
+        };
+        match done {
+            Ok(None) => output.line(format_args!("{shown}: no edit of it was interrupted"))?,
+            Ok(Some(RolledBack::Restored)) => output.line(format_args!("{shown}: has its old bytes again"))?,
+            Ok(Some(RolledBack::Foreign)) => {
+                status = status.max(FINDINGS);
+                output.line(format_args!("{shown}: left alone, since {} is of another file", log.display()))?;
+            }
+            Err(error) => {
+                status = TROUBLE;
+                output.error(&error.into());
+            }
+        }
     }
     Ok(status)
 }
@@ -145,7 +179,13 @@ impl Job<'_> {
                 output.note(format_args!("{}: {:#x} {length}: {}", path.display(), patch.offset, patch.meaning));
             }
         }
-        let written = write::write(&self.editor, path, self.arguments.output.as_deref(), &plan, &self.context)?;
+        output.flush()?;
+        let way = if self.arguments.atomic { Way::Beside } else { Way::Auto };
+        let to = self.arguments.output.as_deref();
+        let Some(written) = write::write(&self.editor, path, to, &plan, way, &self.context)? else { return Ok(OK) };
+        if let Some(note) = &written.note {
+            output.note(format_args!("note: {}: {note}", path.display()));
+        }
         if written.to.is_file() {
             file.after = Some(ElfState::of(&read(&written.to)?.1));
         }

@@ -1,16 +1,15 @@
-//! Writing the result of an edit: a copy is edited and then takes the name, so that the file is the old one or the new one
-//! at every instant, and other names of the old one keep what they name.
+//! Where the result of an edit goes: over the file, to another, or into a device.
 
-use crate::engine::file::reflink_or_copy;
-use crate::engine::repair::{Builtin, EditPlan, Editor};
-use crate::engine::report::elf::{ElfWay, ElfWritten};
+use crate::engine::repair::rewrite::{Way, Written, write_plan, write_to};
+use crate::engine::repair::{Builtin, EditPlan};
+use crate::engine::report::elf::ElfWritten;
 use crate::engine::{Context, Error, Result};
-use std::ffi::OsString;
 use std::fs::File;
-use std::io;
-use std::path::{Path, PathBuf};
+use std::io::{self, Write};
+use std::path::Path;
 
-/// Writes what `plan` makes of the file `path` over it, or to `output`.
+/// Writes what `plan` makes of the file `path` over it in the way `way`, or to `output`; `None` when there was nothing to
+/// write. Before an edit in place begins, standard error is told what that means for others.
 ///
 /// # Errors
 /// When the system refuses, or the result is not what the plan says; the file is then what it was.
@@ -19,59 +18,34 @@ pub fn write(
     path: &Path,
     output: Option<&Path>,
     plan: &EditPlan,
+    way: Way,
     context: &Context,
-) -> Result<ElfWritten> {
-    // The name of a symbolic link stays one: it is the file that it leads to which is edited.
-    let from = std::fs::canonicalize(path).map_err(Error::io("open", path))?;
-    let to = match output {
-        None => from.clone(),
-        Some(output) => std::fs::canonicalize(output).unwrap_or_else(|_| output.to_path_buf()),
+) -> Result<Option<ElfWritten>> {
+    let Some(output) = output else {
+        // There is nobody left to tell when standard error is gone.
+        let say = |text: &str| drop(writeln!(io::stderr().lock(), "note: {}: {text}", path.display()));
+        let written = write_plan(path, editor, plan, way, &say, context)?;
+        let to = std::fs::canonicalize(path).map_err(Error::io("open", path))?;
+        return Ok(ElfWritten::of(&written, to, false));
     };
-    let way = if output.is_some() { ElfWay::Output } else { ElfWay::Swapped };
-    match std::fs::metadata(&to) {
-        Ok(metadata) if metadata.is_dir() => {
-            return Err(Error::Refused {
-                path: to,
-                reason: "is a directory".into(),
-                way_out: "name a file for the result".into(),
-            });
-        }
-        // A device or a pipe takes the bytes, and stays what it is.
-        Ok(metadata) if !metadata.is_file() => {
-            let scratch = tempfile::tempdir().map_err(Error::io("create a directory for", &to))?;
-            let copy = scratch.path().join("result");
-            edited_copy(editor, &from, &copy, plan, context)?;
-            pour(&copy, &to)?;
-        }
-        _ => {
-            let copy = beside(&to);
-            let done = edited_copy(editor, &from, &copy, plan, context)
-                .and_then(|()| std::fs::rename(&copy, &to).map_err(Error::io("rename", &copy)));
-            if done.is_err() {
-                // The copy may never have come to be.
-                let _ = std::fs::remove_file(&copy);
-            }
-            done?;
-        }
-    }
-    Ok(ElfWritten { to, way })
+    // The name of a symbolic link stays one: what it leads to is replaced.
+    let to = std::fs::canonicalize(output).unwrap_or_else(|_| output.to_path_buf());
+    let takes_bytes = std::fs::metadata(&to).is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir());
+    let written = if takes_bytes {
+        poured(editor, path, &to, plan, context)?
+    } else {
+        write_to(path, &to, editor, plan, context)?
+    };
+    Ok(ElfWritten::of(&written, to, true))
 }
 
-fn edited_copy(editor: &Builtin, from: &Path, copy: &Path, plan: &EditPlan, context: &Context) -> Result<()> {
-    reflink_or_copy(from, copy, context)?;
-    editor.apply(copy, plan, context)
-}
-
-fn pour(from: &Path, to: &Path) -> Result<()> {
-    let mut source = File::open(from).map_err(Error::io("open", from))?;
+/// The same into a device or a pipe, which takes the bytes and stays what it is.
+fn poured(editor: &Builtin, path: &Path, to: &Path, plan: &EditPlan, context: &Context) -> Result<Written> {
+    let scratch = tempfile::tempdir().map_err(Error::io("make a directory for what goes to", to))?;
+    let result = scratch.path().join("result");
+    let written = write_to(path, &result, editor, plan, context)?;
+    let mut source = File::open(&result).map_err(Error::io("open", &result))?;
     let mut target = File::options().write(true).open(to).map_err(Error::io("open", to))?;
-    io::copy(&mut source, &mut target).map(drop).map_err(Error::io("write", to))
-}
-
-/// A name beside `path` that is no other file's.
-fn beside(path: &Path) -> PathBuf {
-    let mut name = OsString::from(".");
-    name.push(path.file_name().unwrap_or_default());
-    name.push(format!(".wheelwright-{}", std::process::id()));
-    path.with_file_name(name)
+    io::copy(&mut source, &mut target).map_err(Error::io("write to", to))?;
+    Ok(written)
 }

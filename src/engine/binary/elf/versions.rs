@@ -91,6 +91,11 @@ impl VersionTable {
         Ok(table)
     }
 
+    /// All versions with their numbers, by number.
+    pub fn iter(&self) -> impl Iterator<Item = (u16, &NumberedVersion)> {
+        self.versions.iter().map(|(number, version)| (*number, version))
+    }
+
     /// The version of number `index`, hidden bit or not; `None` for local, base and unknown numbers.
     #[must_use]
     pub fn get(&self, index: u16) -> Option<&NumberedVersion> {

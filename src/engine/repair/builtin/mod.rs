@@ -27,6 +27,8 @@ mod write;
 pub(super) use versions::unversioned;
 
 use super::facts::{Facts, Stop};
+use super::proof::Expected;
+use super::rewrite::{Shifting, Write, carry_out};
 use super::{EditPlan, EditRefusal, EditRequest, Editor};
 use crate::engine::file::ReadAt;
 use crate::engine::{Context, Result};
@@ -49,27 +51,45 @@ pub struct Builtin {
     pub options: EditOptions,
 }
 
+/// A plan, and what it is proven to make of its file.
+type Proven = (EditPlan, Expected);
+
+impl Builtin {
+    /// Plans `requests` on `source`, and proves the result before anything is written.
+    fn prove(&self, source: &dyn ReadAt, requests: &[EditRequest]) -> Result<Result<Proven, EditRefusal>> {
+        let tally = Tally::of(source);
+        let planned = Facts::read(&tally).and_then(|facts| plan::plan(&tally, &facts, requests, &self.options));
+        let mut plan = match planned {
+            Ok(plan) => plan,
+            Err(Stop::Refusal(refusal)) => return Ok(Err(refusal)),
+            Err(Stop::Error(error)) => return Err(error),
+        };
+        let expected = Expected::of(&tally, &plan)?;
+        if let Some(refusal) = expected.refusal() {
+            return Ok(Err(refusal));
+        }
+        if !plan.is_empty() {
+            // Applying plans and proves once more to compare, and reads again what was proven of the result.
+            plan.reads = tally.bytes_read().saturating_add(expected.reads());
+        }
+        Ok(Ok((plan, expected)))
+    }
+}
+
 impl Editor for Builtin {
     fn name(&self) -> &'static str {
         "builtin"
     }
 
     fn plan(&self, source: &dyn ReadAt, requests: &[EditRequest]) -> Result<Result<EditPlan, EditRefusal>> {
-        let tally = Tally::of(source);
-        let planned = Facts::read(&tally).and_then(|facts| plan::plan(&tally, &facts, requests, &self.options));
-        match planned {
-            Ok(mut plan) => {
-                // Applying plans once more to compare, and reads the result: the same tables, and what was written.
-                let once = tally.bytes_read();
-                plan.reads = if plan.is_empty() { 0 } else { once.saturating_mul(2).saturating_add(plan.writes) };
-                Ok(Ok(plan))
-            }
-            Err(Stop::Refusal(refusal)) => Ok(Err(refusal)),
-            Err(Stop::Error(error)) => Err(error),
-        }
+        Ok(self.prove(source, requests)?.map(|(plan, _)| plan))
     }
 
     fn apply(&self, path: &Path, plan: &EditPlan, context: &Context) -> Result<()> {
-        apply::apply(self, path, plan, context)
+        self.apply_by(path, plan, &mut |file| carry_out(file, path, plan, Shifting::Allowed, context).map(|_| ()))
+    }
+
+    fn apply_by(&self, path: &Path, plan: &EditPlan, write: Write<'_>) -> Result<()> {
+        apply::apply(self, path, plan, write)
     }
 }
