@@ -139,7 +139,7 @@ pub static BINDINGS: &[Binding] = &[
         Looking,
         &[Char('v'), Key::Tab],
         Action::Fit,
-        "layout",
+        "room/layout",
         "the edit's layout before and after, or its room again",
     ),
     bind(Fit, Looking, &[Char('o')], Action::FitOrder, "order", "the layout by file offsets, or by addresses"),
