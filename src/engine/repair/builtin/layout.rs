@@ -12,6 +12,9 @@ use goblin::elf::program_header::PT_INTERP;
 pub(super) const SPARE: u64 = 3;
 /// A program whose header table moves grows over the distance of its segments in memory, as a hole; at most by this.
 const MOST_GROWTH: u64 = 64 << 30;
+/// Bytes that a segment begins with if its first piece has a program header of its own. llvm-strip takes the first of two
+/// segments with one offset for the outer one, and gives the other a place that the kernel does not map.
+const LEAD: u64 = 16;
 
 /// What a piece of the segment holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -184,7 +187,10 @@ impl Layout {
             None => top.checked_add(offset % align),
         };
         let address = address.ok_or_else(too_high)?;
-        let mut layout = Self { grown: None, header: Some(room), pieces, offset, address, end: offset, align };
+        let first = pieces.iter().min_by_key(|piece| piece.order).map(|piece| piece.content);
+        let end = if first == Some(Content::Strings) { Some(offset) } else { offset.checked_add(LEAD) };
+        let end = end.ok_or_else(too_high)?;
+        let mut layout = Self { grown: None, header: Some(room), pieces, offset, address, end, align };
         layout.place()?;
         layout.check(facts)
     }

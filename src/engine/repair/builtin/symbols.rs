@@ -15,6 +15,9 @@ const CHUNK: u64 = 32_768;
 /// The writes that move the symbols of section `number` by `moves(number)`.
 pub(super) fn patches(facts: &Facts, source: &dyn ReadAt, moves: &dyn Fn(usize) -> Option<u64>) -> Result<Vec<Patch>> {
     let mut patches = Vec::new();
+    if (0..facts.tables.sections.len()).all(|number| moves(number).is_none()) {
+        return Ok(patches);
+    }
     let encode = Encode::like(&facts.tables);
     // Elf64_Sym has st_shndx at 6 and st_value at 8; Elf32_Sym has st_value at 4 and st_shndx at 14.
     let (entry, section_at, value_at, width) = if facts.tables.is_64 { (24_u64, 6, 8, 8) } else { (16, 14, 4, 4) };

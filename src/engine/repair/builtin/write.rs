@@ -77,10 +77,8 @@ pub(super) fn result(
     patches.extend(section_patches(facts, before, &new_sections));
     let distance = |number: usize| {
         let (old, new) = (facts.tables.sections.get(number)?, new_sections.get(number)?);
-        // The padding only becomes smaller, and nothing in it has a name.
-        let is_padding = placement.padding.as_ref().is_some_and(|filled| filled.padding.section == Some(number));
         let distance = new.sh_addr.wrapping_sub(old.sh_addr);
-        (old.sh_type != 0 && distance != 0 && !is_padding).then_some(distance)
+        (old.sh_type != 0 && distance != 0).then_some(distance)
     };
     patches.extend(symbols::patches(facts, source, &distance)?);
     patches.extend(first_of_got(source, &edit, placement)?);

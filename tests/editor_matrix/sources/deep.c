@@ -1,0 +1,2 @@
+// The library whose symbols have versions; the subject needs it.
+int deep(void) { return 40; }
