@@ -60,8 +60,7 @@ fn hex(text: &str) -> Option<u64> {
 impl Shown {
     /// Runs `readelf` on `file`.
     pub fn of(file: &Path) -> Result<Self, String> {
-        let output = succeed(Command::new("readelf").args(["-aW", "--got-contents"]).arg(file))
-            .or_else(|_| succeed(Command::new("readelf").arg("-aW").arg(file)))?;
+        let output = succeed(Command::new("readelf").arg("-aW").arg(file))?;
         let name = file.display().to_string();
         let mut complaints: Vec<String> =
             text(&output.stderr).lines().map(|line| line.replace(&name, "FILE")).collect();
