@@ -107,7 +107,9 @@ impl Shown {
             let section = self.sections.get(number.checked_sub(1)?)?;
             fields.first()?.ends_with(':').then_some(())?;
             // A thread-local symbol has its distance from the template's start.
-            (fields.get(3) != Some(&"TLS")).then_some((section, hex(fields.get(1)?)?))
+            let value = hex(fields.get(1)?)?;
+            let is_inside = section.address <= value && value <= section.end();
+            (fields.get(3) != Some(&"TLS") && is_inside).then_some((section, value))
         };
         match of(&fields) {
             Some((section, value)) => line.replacen(
