@@ -45,6 +45,7 @@ pub(super) fn segments(source: &dyn ReadAt, edit: &Edit<'_>, placement: &Placeme
             // PT_GNU_RELRO tells of memory; its bytes end where those of the segment do.
             if segment.p_offset.saturating_add(segment.p_filesz) == padding.offset {
                 segment.p_filesz = segment.p_filesz.saturating_add(filled.taken);
+                segment.p_memsz = segment.p_memsz.max(segment.p_filesz);
             }
         }
     }

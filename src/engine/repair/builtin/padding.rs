@@ -5,13 +5,15 @@
 
 use super::room::file_range;
 use crate::engine::Result;
-use crate::engine::binary::elf::Section;
+use crate::engine::binary::elf::{Section, Segment};
 use crate::engine::file::ReadAt;
 use crate::engine::repair::Insertion;
 use crate::engine::repair::facts::{Facts, extent};
 use goblin::elf::program_header::{PT_GNU_RELRO, PT_LOAD};
 use goblin::elf::section_header::{SHF_ALLOC, SHF_TLS, SHT_NOBITS};
 
+/// The smallest page of any machine: a segment shares at most this much of another's.
+const PAGE: u64 = 4096;
 /// With a larger alignment too much would be inserted.
 const MOST_INSERTED: u64 = 2 << 20;
 
@@ -49,23 +51,35 @@ pub(super) fn find(facts: &Facts, source: &dyn ReadAt) -> Result<std::result::Re
     if facts.tables.sections.is_empty() {
         return Ok(Err("without section headers nobody knows what the memory behind RELRO's bytes is for"));
     }
-    let end_of = |address: u64, length: u64| address.checked_add(length);
-    let covers = |segment: &&(usize, &crate::engine::binary::elf::Segment)| {
-        let segment = segment.1;
-        segment.p_type == PT_LOAD
-            && segment.p_vaddr <= relro.p_vaddr
-            && end_of(segment.p_vaddr, segment.p_memsz) == end_of(relro.p_vaddr, relro.p_memsz)
+    let Some(relro_end) = relro.p_vaddr.checked_add(relro.p_memsz) else {
+        return Ok(Err("RELRO reaches the end of the address space"));
     };
-    let loads: Vec<(usize, &crate::engine::binary::elf::Segment)> = segments.iter().enumerate().collect();
-    let Some(&(number, load)) = loads.iter().find(covers) else {
+    let begins = |load: &&(usize, &Segment)| {
+        load.1.p_type == PT_LOAD
+            && load.1.p_vaddr <= relro.p_vaddr
+            && relro.p_vaddr - load.1.p_vaddr < load.1.p_memsz.max(1)
+    };
+    let numbered: Vec<(usize, &Segment)> = segments.iter().enumerate().collect();
+    let Some(&(number, load)) = numbered.iter().find(begins) else {
+        return Ok(Err("no segment loads what RELRO covers"));
+    };
+    // lld before its 17th version lets RELRO run on to the page's end, past its segment.
+    if load.p_vaddr.checked_add(load.p_memsz).is_none_or(|load_end| load_end > relro_end) {
         return Ok(Err("RELRO shares its segment with data behind it, so that it has no padding"));
+    }
+    let met = |other: &Segment| {
+        let page = other.p_vaddr - other.p_vaddr % PAGE;
+        other.p_type == PT_LOAD && other.p_vaddr > load.p_vaddr && page < relro_end
     };
+    if segments.iter().any(met) {
+        return Ok(Err("another segment reaches into the pages that RELRO covers"));
+    }
     let (Some(end), Some(address)) =
         (load.p_offset.checked_add(load.p_filesz), load.p_vaddr.checked_add(load.p_filesz))
     else {
         return Ok(Err("the RELRO segment reaches the end of the address space"));
     };
-    let room = load.p_memsz.saturating_sub(load.p_filesz);
+    let room = relro_end.saturating_sub(address);
     let in_padding = |section: &Section| {
         section.sh_flags & u64::from(SHF_ALLOC) != 0
             && section.sh_flags & u64::from(SHF_TLS) == 0
