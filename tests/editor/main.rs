@@ -9,6 +9,7 @@ mod headers;
 mod refusals;
 mod system;
 mod tools;
+mod ways;
 
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use std::path::Path;
@@ -27,7 +28,8 @@ pub type Test = (&'static str, fn() -> Outcome);
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     let tests: Vec<Test> =
-        [chain::TESTS, headers::TESTS, tools::TESTS, system::TESTS, refusals::TESTS, damage::TESTS].concat();
+        [chain::TESTS, headers::TESTS, tools::TESTS, system::TESTS, refusals::TESTS, damage::TESTS, ways::TESTS]
+            .concat();
     let trials = tests.into_iter().map(|(name, test)| Trial::ignorable_test(name, move || finish(test()))).collect();
     libtest_mimic::run(&arguments, trials).exit_code()
 }

@@ -99,6 +99,9 @@ pub struct Common {
     /// Who edits ELF files.
     #[arg(long, global = true, value_enum, default_value = "builtin")]
     pub patcher: PatcherName,
+    /// Refuse an edit that would take `.dynamic` out of RELRO, which keeps it read-only while the program runs.
+    #[arg(long, global = true)]
+    pub keep_relro: bool,
     /// Take absolute search path entries of the build machine out when patching.
     #[arg(long, global = true)]
     pub drop_build_rpaths: bool,

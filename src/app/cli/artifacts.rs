@@ -8,7 +8,7 @@ use crate::engine::audit::{AuditOptions, Lenses, Questions, Tag};
 use crate::engine::deps::{GlibcVersion, LoaderInputs, Maker, host_libc, hwcaps_of_level, level_names};
 use crate::engine::owners::Owners;
 use crate::engine::project::{DiscoverOptions, Project, discover, sandboxed};
-use crate::engine::repair::{Builtin, Editor, Mode, Patchelf, RepairOptions};
+use crate::engine::repair::{Builtin, EditOptions, Editor, Mode, Patchelf, RepairOptions};
 use crate::engine::report::audit::Host;
 use crate::engine::stage::{Session, SessionOptions};
 use color_eyre::Result;
@@ -148,7 +148,7 @@ fn options(common: &Common, look: Look) -> Result<SessionOptions> {
         },
         staging: common.staging_dir.as_deref().map(staging).transpose()?,
         scratch: environment::scratch_directory(),
-        editor: editor(common.patcher)?,
+        editor: editor(common)?,
         observer: None,
     })
 }
@@ -190,10 +190,15 @@ fn staging(directory: &Path) -> Result<PathBuf> {
 /// The editor that `--patcher` names.
 ///
 /// # Errors
-/// When patchelf is asked for and not there, or too old.
-pub fn editor(name: PatcherName) -> Result<Box<dyn Editor>> {
-    match name {
-        PatcherName::Builtin => Ok(Box::new(Builtin::default())),
+/// When patchelf is asked for and not there, too old, or asked for what it can't keep.
+pub fn editor(common: &Common) -> Result<Box<dyn Editor>> {
+    match common.patcher {
+        PatcherName::Builtin => {
+            Ok(Box::new(Builtin { options: EditOptions { keep_relro: common.keep_relro, page_size: None } }))
+        }
+        PatcherName::Patchelf if common.keep_relro => {
+            Err(eyre!("--keep-relro: patchelf can't say beforehand what an edit does to RELRO; leave --patcher away"))
+        }
         PatcherName::Patchelf => match Patchelf::find(&environment::path_variable())? {
             Some(patchelf) => Ok(Box::new(patchelf)),
             None => Err(eyre!("--patcher patchelf: there is no patchelf on PATH; install it, or leave --patcher away")),

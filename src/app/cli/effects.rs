@@ -5,6 +5,9 @@ use crate::engine::report::plan::{PlannedEffect, Refusal, Step};
 use crate::engine::report::words::{self, counted};
 use color_eyre::Result;
 
+/// Where what there is to say of an effect begins.
+pub const INDENT: usize = 20;
+
 /// Prints a step's heading: its number, its name, what it can cost.
 ///
 /// # Errors
@@ -38,10 +41,10 @@ pub fn effect(mark: &str, effect: &PlannedEffect, output: &mut Output) -> Result
         output.line(format_args!("{:18}→ {}", "", to.display()))?;
     }
     if let Some(detail) = &effect.detail {
-        output.line(format_args!("{:20}{detail}", ""))?;
+        output.line(format_args!("{:INDENT$}{detail}", ""))?;
     }
     let why = output.tone(Tone::Faint, &effect.why);
-    output.line(format_args!("{:20}{why}", ""))
+    output.line(format_args!("{:INDENT$}{why}", ""))
 }
 
 /// Prints what else there is to say of a step, and why it can't be taken where it can't.
@@ -55,8 +58,8 @@ pub fn remarks(notes: &[String], refusals: &[Refusal], output: &mut Output) -> R
     for refusal in refusals {
         let word = output.tone(Tone::Bad, format_args!("{:<15}", "refused"));
         output.line(format_args!("  ✗ {word} {}", refusal.artifact.display()))?;
-        output.line(format_args!("{:20}{}", "", refusal.reason))?;
-        output.line(format_args!("{:20}{}", "", refusal.way_out))?;
+        output.line(format_args!("{:INDENT$}{}", "", refusal.reason))?;
+        output.line(format_args!("{:INDENT$}{}", "", refusal.way_out))?;
     }
     Ok(())
 }

@@ -13,6 +13,7 @@ mod effects;
 mod elf;
 mod environment;
 mod explain;
+mod fit_text;
 mod open;
 mod output;
 mod plan;

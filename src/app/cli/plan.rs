@@ -2,7 +2,7 @@
 
 use super::arguments::{Common, Plan};
 use super::output::Output;
-use super::{FINDINGS, OK, TROUBLE, artifacts, effects, environment};
+use super::{FINDINGS, OK, TROUBLE, artifacts, effects, environment, fit_text};
 use crate::engine::audit::Lenses;
 use crate::engine::report::plan::Step;
 use color_eyre::Result;
@@ -23,6 +23,9 @@ pub fn plan(arguments: &Plan, common: &Common, output: &mut Output) -> Result<u8
             effects::heading(step.step, step.effects.iter(), output)?;
             for effect in &step.effects {
                 effects::effect("·", effect, output)?;
+                if let Some(fit) = &effect.fit {
+                    fit_text::print(fit, common.verbose, effects::INDENT, output)?;
+                }
             }
             effects::remarks(&step.notes, &step.refusals, output)?;
         }

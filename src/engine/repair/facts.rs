@@ -9,7 +9,7 @@ use crate::engine::file::ReadAt;
 use crate::engine::{Error, Result};
 use goblin::elf::dynamic::{DT_STRSZ, DT_STRTAB, DT_VERNEED, DT_VERNEEDNUM};
 use goblin::elf::header::ET_REL;
-use goblin::elf::program_header::{PT_GNU_RELRO, PT_INTERP, PT_LOAD};
+use goblin::elf::program_header::{PT_DYNAMIC, PT_GNU_RELRO, PT_INTERP, PT_LOAD};
 use goblin::elf::section_header::{SHF_ALLOC, SHT_DYNAMIC, SHT_NOBITS, SHT_STRTAB};
 
 /// A larger dynamic string table is taken as damage.
@@ -76,6 +76,8 @@ pub(super) struct Facts {
     pub dynamic: (u64, u64),
     /// Its virtual address (`PT_DYNAMIC`).
     pub dynamic_address: u64,
+    /// Whether it has one.
+    pub has_dynamic: bool,
     /// The records of `.gnu.version_r`, in the file's order.
     pub versions: Vec<VersionFile>,
     /// The interpreter, if it names one.
@@ -99,14 +101,34 @@ impl Facts {
         if tables.header.e_phnum >= PN_XNUM - 1 {
             return Err(refuse("it has 65,534 program headers or more", "link it with fewer segments"));
         }
-        let segment = tables.segments.iter().find(|segment| segment.p_type == goblin::elf::program_header::PT_DYNAMIC);
-        let (Some(dynamic), Some(segment)) = (tables.dynamic_range, segment) else {
-            return Err(refuse(
-                "it has no dynamic section, so that it neither needs libraries nor searches for any",
-                "leave it as it is",
-            ));
+        let segment = tables.segments.iter().find(|segment| segment.p_type == PT_DYNAMIC);
+        let address = segment.map(|segment| segment.p_vaddr);
+        let mut facts = Self {
+            size: source.size(),
+            strings: Vec::new(),
+            strings_offset: 0,
+            strings_address: 0,
+            dynamic: (0, 0),
+            dynamic_address: 0,
+            has_dynamic: false,
+            versions: Vec::new(),
+            interpreter: None,
+            names: Vec::new(),
+            tables,
         };
-        let dynamic_address = segment.p_vaddr;
+        facts.interpreter = facts.read_interpreter(source)?;
+        facts.names = facts.read_names(source);
+        let (Some(dynamic), Some(address)) = (facts.tables.dynamic_range, address) else {
+            return Ok(facts);
+        };
+        (facts.dynamic, facts.dynamic_address, facts.has_dynamic) = (dynamic, address, true);
+        facts.read_strings(source)?;
+        facts.versions = facts.read_versions(source)?;
+        Ok(facts)
+    }
+
+    fn read_strings(&mut self, source: &dyn ReadAt) -> Result<(), Stop> {
+        let tables = &self.tables;
         let (Some(strings_address), Some(length)) = (tables.dynamic_value(DT_STRTAB), tables.dynamic_value(DT_STRSZ))
         else {
             return Err(refuse("its dynamic section names no string table", "link it again"));
@@ -116,7 +138,7 @@ impl Facts {
             _ => {
                 return Err(Error::malformed(
                     source.path(),
-                    dynamic.0,
+                    self.dynamic.0,
                     format!(
                         "DT_STRTAB and DT_STRSZ inside of one loaded segment, found {strings_address:#x}, {length}"
                     ),
@@ -124,29 +146,19 @@ impl Facts {
                 .into());
             }
         };
-        let strings = source.bytes(strings_offset, length)?;
-        let mut facts = Self {
-            size: source.size(),
-            strings,
-            strings_offset,
-            strings_address,
-            dynamic,
-            dynamic_address,
-            versions: Vec::new(),
-            interpreter: None,
-            names: Vec::new(),
-            tables,
-        };
-        facts.interpreter = facts.read_interpreter(source)?;
-        facts.versions = facts.read_versions(source)?;
-        if let Some(table) = facts.tables.sections.get(usize::from(facts.tables.header.e_shstrndx))
-            && table.sh_type == SHT_STRTAB
-            && table.sh_size <= MOST_NAMES
-        {
-            // Names are only for people: a damaged table of them keeps nothing from being edited.
-            facts.names = source.bytes(table.sh_offset, table.sh_size).unwrap_or_default();
+        self.strings = source.bytes(strings_offset, length)?;
+        (self.strings_offset, self.strings_address) = (strings_offset, strings_address);
+        Ok(())
+    }
+
+    /// The section names. They are only for people: a damaged table of them keeps nothing from being edited.
+    fn read_names(&self, source: &dyn ReadAt) -> Vec<u8> {
+        match self.tables.sections.get(usize::from(self.tables.header.e_shstrndx)) {
+            Some(table) if table.sh_type == SHT_STRTAB && table.sh_size <= MOST_NAMES => {
+                source.bytes(table.sh_offset, table.sh_size).unwrap_or_default()
+            }
+            _ => Vec::new(),
         }
-        Ok(facts)
     }
 
     /// The string at `index` of the dynamic string table.
@@ -176,7 +188,8 @@ impl Facts {
     /// The number of the section header of the dynamic string table.
     pub fn strings_section(&self) -> Option<usize> {
         self.tables.sections.iter().position(|section| {
-            section.sh_type == SHT_STRTAB
+            self.has_dynamic
+                && section.sh_type == SHT_STRTAB
                 && section.sh_flags & u64::from(SHF_ALLOC) != 0
                 && section.sh_addr == self.strings_address
         })
@@ -201,7 +214,7 @@ impl Facts {
     /// Whether RELRO covers the dynamic section.
     pub fn dynamic_in_relro(&self) -> bool {
         let relro = self.tables.segments.iter().find(|segment| segment.p_type == PT_GNU_RELRO);
-        relro.is_some_and(|relro| {
+        relro.filter(|_| self.has_dynamic).is_some_and(|relro| {
             self.dynamic_address >= relro.p_vaddr && self.dynamic_address - relro.p_vaddr < relro.p_memsz
         })
     }

@@ -18,6 +18,8 @@ pub struct Fit {
     pub consequences: Vec<String>,
     /// What becomes of `.dynamic` under RELRO.
     pub relro: RelroFate,
+    /// Zeros that come to stand in the file before anything is written; what stood there moves up.
+    pub inserted: Option<Inserted>,
     /// The file's layout before.
     pub before: Shape,
     /// The file's layout after.
@@ -116,6 +118,15 @@ pub enum Verdict {
     Refused,
     /// It was not needed: a less invasive one will do.
     NotNeeded,
+}
+
+/// Bytes that are inserted into a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Inserted {
+    /// Where, in bytes from the file's start.
+    pub offset: u64,
+    /// How many bytes.
+    pub length: u64,
 }
 
 /// The layout of a file: what the loader maps, and the sections.

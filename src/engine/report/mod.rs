@@ -7,6 +7,7 @@ pub mod audit;
 pub mod diff;
 pub mod elf;
 pub mod fit;
+pub mod fit_words;
 pub mod instructions;
 mod lossy;
 pub mod plan;

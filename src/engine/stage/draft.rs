@@ -217,7 +217,7 @@ impl Draft<'_> {
             let action =
                 Action::Edit { path: staged, clean: self.artifact.path.clone(), plan: Some(Box::new(plan.clone())) };
             let effect = self.effect(action, &repair.why_artifact);
-            self.push(effect.costing(plan.reads, plan.writes).saying(describe(plan)));
+            self.push(effect.costing(plan.reads + plan.shifted, plan.writes + plan.shifted).saying(describe(plan)));
         }
         for graft in repair.grafts.iter().filter(|graft| !graft.edit.is_empty()) {
             let path = self.places().grafted(self.artifact, &graft.name);
@@ -226,7 +226,11 @@ impl Draft<'_> {
             }
             let action = Action::Edit { path, clean: graft.realpath.clone(), plan: Some(Box::new(graft.edit.clone())) };
             let effect = self.effect(action, &graft.why_edit).shared();
-            self.push(effect.costing(graft.edit.reads, graft.edit.writes).saying(describe(&graft.edit)));
+            self.push(
+                effect
+                    .costing(graft.edit.reads + graft.edit.shifted, graft.edit.writes + graft.edit.shifted)
+                    .saying(describe(&graft.edit)),
+            );
         }
         Ok(state)
     }

@@ -132,9 +132,6 @@ pub struct Elf {
     /// Write the result here, and leave the file as it is.
     #[arg(long, value_name = "FILE", overrides_with = "output", help_heading = "Write")]
     pub output: Option<PathBuf>,
-    /// Refuse an edit that would take `.dynamic` out of RELRO.
-    #[arg(long, help_heading = "Write")]
-    pub keep_relro: bool,
     /// Show what would be done, and how it fits; write nothing.
     #[arg(long, help_heading = "Write")]
     pub dry_run: bool,

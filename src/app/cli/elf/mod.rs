@@ -38,7 +38,7 @@ pub fn elf(arguments: &Elf, common: &Common, output: &mut Output) -> Result<u8> 
     let job = Job {
         arguments,
         asked: Asked::of(arguments)?,
-        editor: Builtin { options: EditOptions { keep_relro: arguments.keep_relro, page_size: arguments.page_size } },
+        editor: Builtin { options: EditOptions { keep_relro: common.keep_relro, page_size: arguments.page_size } },
         context: environment::interruptible()?,
         details: arguments.debug || common.verbose,
     };

@@ -33,12 +33,10 @@ pub fn plan(file: &ElfFile, output: &mut Output) -> Result<()> {
 }
 
 fn cost(plan: &ElfPlan) -> String {
-    let mut text = format!(
-        "{}; reads at most {}, writes at most {}",
-        plan.layout,
-        words::bytes(plan.reads),
-        words::bytes(plan.writes)
-    );
+    let mut text = format!("reads at most {}, writes at most {}", words::bytes(plan.reads), words::bytes(plan.writes));
+    if plan.fit.is_none() {
+        text = format!("{}; {text}", plan.layout);
+    }
     if let Some(insertion) = &plan.insertion {
         text.push_str(&format!(
             "; inserts {} at {:#x}, behind which {} move where the filesystem can't insert",

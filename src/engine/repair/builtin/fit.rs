@@ -8,7 +8,8 @@ use crate::engine::Result;
 use crate::engine::binary::elf::{Section, Segment};
 use crate::engine::file::ReadAt;
 use crate::engine::repair::facts::{Facts, extent};
-use crate::engine::report::fit::{Fit, RelroFate, Room, RoomPlace, Shape, ShapePart, Strategy};
+use crate::engine::report::fit::{Fit, Inserted, RelroFate, Room, RoomPlace, Shape, ShapePart, Strategy};
+use crate::engine::report::fit_words;
 use goblin::elf::program_header::{PF_R, PF_W, PF_X, PT_DYNAMIC, PT_GNU_RELRO, PT_NULL};
 use goblin::elf::section_header::{SHF_ALLOC, SHF_EXECINSTR, SHF_WRITE};
 
@@ -38,6 +39,7 @@ pub(super) fn describe(
         considered: weighed.considered.clone(),
         consequences: consequences(source, edit, placement, relro, size)?,
         relro,
+        inserted: placement.insertion.map(|zeros| Inserted { offset: zeros.offset, length: zeros.length }),
         before,
         after,
     })
@@ -45,15 +47,7 @@ pub(super) fn describe(
 
 /// The way and its cost in one clause, for where there is no room for the document.
 pub(super) fn in_words(fit: &Fit) -> String {
-    let way = match fit.strategy {
-        Strategy::InPlace => "in place",
-        Strategy::RelroPadding => "in the RELRO padding",
-        Strategy::RelroPaddingAndSegment => ".dynamic in the RELRO padding, strings in a segment",
-        Strategy::StringsSegment => "strings in a segment",
-        Strategy::Appended => "appended segment",
-        Strategy::DynamicMoved => ".dynamic moved into a segment",
-    };
-    let mut clauses = vec![way.to_owned()];
+    let mut clauses = vec![fit_words::strategy(fit.strategy).to_owned()];
     clauses.extend(fit.consequences.iter().cloned());
     clauses.join("; ")
 }

@@ -52,6 +52,12 @@ pub(super) fn plan(
     if requests.is_empty() {
         return Ok(EditPlan::nothing(facts.size));
     }
+    if !facts.has_dynamic && requests.iter().any(needs_dynamic) {
+        return Err(refuse(
+            "it has no dynamic section, so that it neither needs libraries nor searches for any",
+            "leave it as it is",
+        ));
+    }
     if options.page_size.is_some_and(|size| !size.is_power_of_two() || !(4096..=1 << 24).contains(&size)) {
         return Err(refuse("a page size is a power of two from 4096 to 16 MiB", "give such a size"));
     }
@@ -183,6 +189,13 @@ fn resolve<'a>(
         exec_stack,
         os_abi: Some(after.os_abi).filter(|abi| *abi != names.os_abi),
     })
+}
+
+/// Whether `request` is about what stands in a dynamic section.
+fn needs_dynamic(request: &EditRequest) -> bool {
+    let elsewhere =
+        matches!(request, EditRequest::SetInterpreter(_) | EditRequest::SetExecStack(_) | EditRequest::SetOsAbi(_));
+    !elsewhere
 }
 
 /// Whether a program that relocates itself would stop at what is asked for (glibc's `elf_get_dynamic_info` asserts it).

@@ -10,6 +10,7 @@ use crate::engine::file::ReadAt;
 use crate::engine::repair::Insertion;
 use crate::engine::repair::facts::{Facts, Stop};
 use crate::engine::report::fit::{Considered, Strategy, Verdict};
+use goblin::elf::dynamic::DT_NEEDED;
 
 /// Where everything goes.
 #[derive(Debug, Clone)]
@@ -201,6 +202,10 @@ fn fitting(facts: &Facts, entries: &[Valued], with_hints: bool) -> Fitting {
             return Err((left.len() as u64, capacity));
         }
         left.remove(one.number);
+        // A new entry in its place leaves the others where they are.
+        if let Some(new) = left.pop_if(|last| last.2.old.is_none() && last.0 != DT_NEEDED) {
+            left.insert(one.number.min(left.len()), new);
+        }
         given_up.push(one.why);
     }
     Ok((left, given_up))
