@@ -3,6 +3,7 @@
 use super::arguments::{Common, ModeName, PatcherName};
 use super::environment;
 use super::output::Output;
+use super::torn;
 use crate::engine::Context;
 use crate::engine::audit::{AuditOptions, Lenses, Questions, Tag};
 use crate::engine::deps::{GlibcVersion, LoaderInputs, Maker, host_libc, hwcaps_of_level, level_names};
@@ -31,7 +32,17 @@ pub fn find(paths: &[PathBuf], common: &Common, context: &Context) -> Result<Pro
         ld_paths: common.ld_path.clone(),
         interpreter: common.interpreter.clone(),
     };
-    Ok(discover(paths, &options, context)?)
+    let mut said = torn::mend(paths.iter().map(PathBuf::as_path));
+    let mut project = discover(paths, &options, context)?;
+    let also = torn::mend(project.artifacts.iter().map(|artifact| artifact.path.as_path()));
+    if also.iter().any(|sentence| !said.contains(sentence)) {
+        project = discover(paths, &options, context)?;
+        said.extend(also);
+        said.dedup();
+    }
+    said.append(&mut project.notes);
+    project.notes = said;
+    Ok(project)
 }
 
 /// Through which lenses an audit looks, and what it looks into besides.

@@ -2,7 +2,7 @@
 
 use super::arguments::Diff;
 use super::output::{Output, Tone};
-use super::{FINDINGS, OK, environment};
+use super::{FINDINGS, OK, environment, torn};
 use crate::engine::compare::compare;
 use crate::engine::report::diff::{DiffDocument, RunKind};
 use crate::engine::report::words::{self, counted};
@@ -15,6 +15,9 @@ use color_eyre::Result;
 pub fn diff(arguments: &Diff, output: &mut Output) -> Result<u8> {
     let context = environment::interruptible()?;
     let (a, b) = (environment::absolute(&arguments.a), environment::absolute(&arguments.b));
+    for said in torn::mend([a.as_path(), b.as_path()]) {
+        output.note(format_args!("note: {said}"));
+    }
     let document = compare(&a, &b, &context)?;
     if arguments.json {
         output.json(&document)?;

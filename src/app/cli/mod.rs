@@ -21,6 +21,7 @@ mod quick;
 mod recover;
 mod run;
 mod shell;
+mod torn;
 mod tree;
 
 pub use arguments::{Cli, Command};

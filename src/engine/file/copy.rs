@@ -66,7 +66,25 @@ fn keeps_mode(set: std::io::Result<()>, to: &Path) -> Result<()> {
     }
 }
 
-fn copy_data(source: &File, from: &Path, target: &File, to: &Path, size: u64, context: &Context) -> Result<()> {
+/// Makes `target` share the blocks of `source`, whatever it held; `None`, and nothing changed, where the filesystem can't.
+#[must_use]
+pub fn clone_data(source: &File, target: &File) -> Option<()> {
+    #[cfg(target_os = "linux")]
+    {
+        rustix::fs::ioctl_ficlone(target, source).ok()
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        let _ = (source, target);
+        None
+    }
+}
+
+/// Copies the first `size` bytes of `source` into the empty file `target`; what is a hole stays one. Counts on `context`.
+///
+/// # Errors
+/// [`Error::Changed`] when `source` is shorter, [`Error::Io`], [`Error::Cancelled`].
+pub fn copy_data(source: &File, from: &Path, target: &File, to: &Path, size: u64, context: &Context) -> Result<()> {
     target.set_len(size).map_err(Error::io("size", to))?;
     let mut buffer = vec![0; 1 << 20];
     let mut offset = 0;

@@ -8,7 +8,7 @@ mod identity;
 mod map;
 mod windows;
 
-pub use copy::{CopyMethod, copy_sparse, reflink_or_copy};
+pub use copy::{CopyMethod, clone_data, copy_data, copy_sparse, reflink_or_copy};
 pub use hash::{Sha256Hex, sha256};
 pub use identity::Identity;
 pub use map::Mapped;

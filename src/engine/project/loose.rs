@@ -2,6 +2,7 @@
 
 use crate::engine::binary::{self, Format, ObjectKind};
 use crate::engine::file::Windows;
+use crate::engine::repair::rewrite;
 use crate::engine::report::audit::ArtifactKind;
 use crate::engine::{Context, Result};
 use std::collections::BTreeSet;
@@ -74,7 +75,7 @@ pub(super) fn walk(directory: &Path, context: &Context) -> Result<Vec<PathBuf>> 
                 if depth < DEPTH && !is_skipped(&entry) {
                     open.push((entry, depth + 1));
                 }
-            } else if metadata.is_file() && is_native(&entry) {
+            } else if metadata.is_file() && !rewrite::is_private(&entry) && is_native(&entry) {
                 found.insert(entry);
             }
         }
@@ -164,6 +165,7 @@ mod tests {
             ("a/text.so", b"INPUT(x)".to_vec()),
             ("target/x.so", elf(3)),
             (".git/x.so", elf(3)),
+            ("b/.x.so.wheelwright-new", elf(3)),
         ];
         for (name, content) in files {
             std::fs::write(at(name), content).unwrap();

@@ -1,5 +1,6 @@
 //! The one interface that all editors of binaries stand behind: first a plan as data, then its application.
 
+use super::rewrite::{Write, check_size, open_planned};
 use crate::engine::binary::Name;
 use crate::engine::file::ReadAt;
 use crate::engine::report::fit::Fit;
@@ -153,4 +154,15 @@ pub trait Editor: Send + Sync {
     /// # Errors
     /// When the file is not the planned one, the system refuses, or the result is not what the plan says.
     fn apply(&self, path: &Path, plan: &EditPlan, context: &Context) -> Result<()>;
+
+    /// Carries `plan` out as [`Editor::apply`] does, but has its insertion and its patches written by `write`. An editor
+    /// whose plans hold no patches is never asked.
+    ///
+    /// # Errors
+    /// As [`Editor::apply`], and what `write` returns.
+    fn apply_by(&self, path: &Path, plan: &EditPlan, write: Write<'_>) -> Result<()> {
+        let file = open_planned(path, plan)?;
+        write(&file)?;
+        check_size(&file, path, plan).map(|_| ())
+    }
 }

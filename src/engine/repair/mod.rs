@@ -6,6 +6,7 @@ mod facts;
 mod names;
 mod patchelf;
 mod prepare;
+pub mod rewrite;
 pub mod shrink;
 mod verify;
 

@@ -4,14 +4,12 @@ use super::Builtin;
 use crate::engine::file::ReadAt;
 use crate::engine::repair::facts::{Facts, Stop};
 use crate::engine::repair::names::Names;
-use crate::engine::repair::{EditPlan, Editor, Insertion};
-use crate::engine::{Context, Error, Result};
-use std::fs::{File, OpenOptions};
-use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
+use crate::engine::repair::rewrite::{Write, check_size, open_planned};
+use crate::engine::repair::{EditPlan, Editor};
+use crate::engine::{Error, Result};
+use std::fs::File;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-
-/// Bytes that are moved at once.
-const CHUNK: u64 = 1 << 20;
 
 /// A file that is read exactly where it is asked for, so that the plan's count of bytes holds.
 struct Exact {
@@ -34,78 +32,30 @@ impl ReadAt for Exact {
     }
 }
 
-/// Applies `plan` to the file `path`.
-pub(super) fn apply(editor: &Builtin, path: &Path, plan: &EditPlan, context: &Context) -> Result<()> {
+/// Lets `write` carry `plan` out on the file `path`, with everything checked before and after.
+pub(super) fn apply(editor: &Builtin, path: &Path, plan: &EditPlan, write: Write<'_>) -> Result<()> {
     if plan.is_empty() {
         return Ok(());
     }
-    let before = open(path, plan)?;
+    let before = Exact { path: path.to_path_buf(), file: open_planned(path, plan)?, size: plan.size_before };
     match editor.plan(&before, &plan.requests)? {
         Ok(again) if again == *plan => {}
         Ok(_) => return Err(changed(path, "its tables are not those that the edit was planned for")),
         Err(refusal) => return Err(changed(path, &format!("it can't be edited any more: {refusal}"))),
     }
     let wanted = names(&before, plan)?.after(&plan.requests);
-    if let Some(insertion) = plan.insertion {
-        insert(&before, insertion, context)?;
-    }
-    for patch in &plan.patches {
-        context.advance(0)?;
-        before.file.write_all_at(&patch.bytes, patch.offset).map_err(Error::io("write", path))?;
-        context.advance(patch.bytes.len() as u64)?;
-    }
-    let size = before.file.metadata().map_err(Error::io("look at", path))?.len();
-    if Some(size) != plan.size_after {
-        return Err(changed(path, &format!("its size is {size} bytes after the edit, not {:?}", plan.size_after)));
-    }
-    let after = Exact { path: before.path, file: before.file, size };
-    let found = names(&after, plan)?;
-    if found != wanted {
-        return Err(changed(path, &format!("after the edit it names {found:?}, not {wanted:?}")));
-    }
-    Ok(())
+    write(&before.file)?;
+    let size = check_size(&before.file, path, plan)?;
+    prove(&Exact { size, ..before }, plan, &wanted)
 }
 
-/// Moves what stands behind the insertion up, from the end on, and leaves zeros.
-fn insert(file: &Exact, insertion: Insertion, context: &Context) -> Result<()> {
-    let mut end = file.size;
-    while end > insertion.offset {
-        let start = end.saturating_sub(CHUNK).max(insertion.offset);
-        let bytes = file.bytes(start, end - start)?;
-        file.file.write_all_at(&bytes, start + insertion.length).map_err(Error::io("write", &file.path))?;
-        context.advance(bytes.len() as u64)?;
-        end = start;
-    }
-    let mut zeros = insertion.length;
-    while zeros > 0 {
-        let length = zeros.min(CHUNK);
-        zeros -= length;
-        let place = insertion.offset + zeros;
-        file.file.write_all_at(&vec![0; length as usize], place).map_err(Error::io("write", &file.path))?;
+/// Proves the edit on the file as it is now: everything that is checked of a result is checked here.
+fn prove(after: &Exact, plan: &EditPlan, wanted: &Names) -> Result<()> {
+    let found = names(after, plan)?;
+    if found != *wanted {
+        return Err(changed(&after.path, &format!("after the edit it names {found:?}, not {wanted:?}")));
     }
     Ok(())
-}
-
-fn open(path: &Path, plan: &EditPlan) -> Result<Exact> {
-    let file = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .custom_flags(rustix::fs::OFlags::NOFOLLOW.bits() as i32)
-        .open(path)
-        .map_err(Error::io("open", path))?;
-    let metadata = file.metadata().map_err(Error::io("look at", path))?;
-    if !metadata.is_file() || metadata.nlink() != 1 {
-        return Err(Error::Refused {
-            path: path.to_path_buf(),
-            reason: format!("it has {} names, and an edit would reach all of them", metadata.nlink()),
-            way_out: "edit a copy of it".into(),
-        });
-    }
-    if metadata.len() != plan.size_before {
-        let what = format!("planned for {} bytes, found {}", plan.size_before, metadata.len());
-        return Err(changed(path, &what));
-    }
-    Ok(Exact { path: path.to_path_buf(), file, size: metadata.len() })
 }
 
 fn names(source: &dyn ReadAt, plan: &EditPlan) -> Result<Names> {

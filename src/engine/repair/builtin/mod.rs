@@ -27,6 +27,7 @@ mod write;
 pub(super) use versions::unversioned;
 
 use super::facts::{Facts, Stop};
+use super::rewrite::{Shifting, Write, carry_out};
 use super::{EditPlan, EditRefusal, EditRequest, Editor};
 use crate::engine::file::ReadAt;
 use crate::engine::{Context, Result};
@@ -70,6 +71,10 @@ impl Editor for Builtin {
     }
 
     fn apply(&self, path: &Path, plan: &EditPlan, context: &Context) -> Result<()> {
-        apply::apply(self, path, plan, context)
+        self.apply_by(path, plan, &mut |file| carry_out(file, path, plan, Shifting::Allowed, context).map(|_| ()))
+    }
+
+    fn apply_by(&self, path: &Path, plan: &EditPlan, write: Write<'_>) -> Result<()> {
+        apply::apply(self, path, plan, write)
     }
 }

@@ -1,0 +1,77 @@
+//! The edit in the file itself, under an undo log: for files whose copy would be dear.
+
+use super::attributes::Attributes;
+use super::carry::carry_out;
+use super::insert::{Blocks, Inserted, Shifting};
+use super::lock::FileLock;
+use super::recover::{log_of, undo};
+use super::undo::{self as log, Header};
+use super::{Taken, Written};
+use crate::engine::repair::{EditPlan, Editor};
+use crate::engine::{Context, Error, Result};
+use std::path::Path;
+
+/// Edits the file `path` in place. The inner error says why only a copy will do; nothing was changed then.
+pub fn write(
+    path: &Path,
+    source: &FileLock,
+    editor: &dyn Editor,
+    plan: &EditPlan,
+    say: &dyn Fn(&str),
+    context: &Context,
+) -> Result<Result<Written, String>> {
+    let log_path = log_of(path);
+    let way_out = || "let it be edited beside and swapped in (--atomic)".to_owned();
+    if source.identity.links != 1 {
+        return Err(Error::Refused {
+            path: path.to_path_buf(),
+            reason: format!("it has {} names, and an edit in place would reach all of them", source.identity.links),
+            way_out: way_out(),
+        });
+    }
+    if log_path.symlink_metadata().is_ok() {
+        return Err(Error::Refused {
+            path: path.to_path_buf(),
+            reason: format!("{} lies beside it, and is of another file", log_path.display()),
+            way_out: format!("remove that, or {}", way_out()),
+        });
+    }
+    let blocks = plan.insertion.and_then(|insertion| Blocks::of(&source.file, plan.size_before, insertion));
+    let at_the_end = plan.insertion.is_none_or(|insertion| insertion.offset == plan.size_before);
+    if blocks.is_none() && !at_the_end {
+        return Ok(Err(unavailable()));
+    }
+    let attributes = Attributes::of(&source.file, path)?;
+    let metadata = source.file.metadata().map_err(Error::io("look at", path))?;
+    let ranges = log::ranges(plan, blocks);
+    let header = Header::of(&metadata, plan, blocks, ranges.len() as u64);
+    let logged = log::write(&log_path, &header, &ranges, &source.file, path, context)?;
+    say(&format!(
+        "{}: edited in place; until that is done other programs see a torn file, and an interrupted edit is rolled back \
+         from {}",
+        path.display(),
+        log_path.display()
+    ));
+    let mut inserted = None;
+    let done = editor
+        .apply_by(path, plan, &mut |file| {
+            inserted = carry_out(file, path, plan, Shifting::Refused, context)?;
+            if inserted == Some(Inserted::Unavailable) {
+                return Err(Error::Cancelled);
+            }
+            file.sync_all().map_err(Error::io("sync", path))
+        })
+        .and_then(|()| attributes.give(&source.file, path))
+        .and_then(|()| std::fs::remove_file(&log_path).map_err(Error::io("remove", &log_path)));
+    if let Err(error) = done {
+        // Going back is not to be cancelled again.
+        undo(path, source, &Context::new())?;
+        return if inserted == Some(Inserted::Unavailable) { Ok(Err(unavailable())) } else { Err(error) };
+    }
+    let bytes_written = plan.writes + logged;
+    Ok(Ok(Written { way: Taken::InPlace, cloned: false, inserted, bytes_written, note: None }))
+}
+
+fn unavailable() -> String {
+    "the filesystem can't insert a page in place, so that the file was copied".to_owned()
+}
