@@ -1,10 +1,12 @@
 //! The edit in the file itself, under an undo log: for files whose copy would be dear.
 
 use super::attributes::Attributes;
-use super::carry::carry_out;
+use super::carry::{carry_out, open_planned};
 use super::insert::{Blocks, Inserted, Shifting};
 use super::lock::FileLock;
+use super::private::NAME_MAX;
 use super::recover::{log_of, undo};
+use super::sample;
 use super::undo::{self as log, Header};
 use super::{Taken, Written};
 use crate::engine::repair::{EditPlan, Editor};
@@ -41,15 +43,22 @@ pub fn write(
     if blocks.is_none() && !at_the_end {
         return Ok(Err(unavailable()));
     }
+    if log_path.file_name().is_none_or(|name| name.len() > NAME_MAX) {
+        return Ok(Err("its name is too long for an undo log beside it, so that it was copied".to_owned()));
+    }
+    if let Err(Error::Io { source, .. }) = open_planned(path, plan)
+        && source.kind() == std::io::ErrorKind::ExecutableFileBusy
+    {
+        return Ok(Err("it is running, so that it was copied".to_owned()));
+    }
     let attributes = Attributes::of(&source.file, path)?;
     let metadata = source.file.metadata().map_err(Error::io("look at", path))?;
     let ranges = log::ranges(plan, blocks);
-    let header = Header::of(&metadata, plan, blocks, ranges.len() as u64);
+    let header =
+        Header::of(&metadata, plan, blocks, ranges.len() as u64, sample::before(&source.file, path, metadata.len())?);
     let logged = log::write(&log_path, &header, &ranges, &source.file, path, context)?;
     say(&format!(
-        "{}: edited in place; until that is done other programs see a torn file, and an interrupted edit is rolled back \
-         from {}",
-        path.display(),
+        "it is edited in place: until that is done other programs see a torn file; what interrupts it is rolled back from {}",
         log_path.display()
     ));
     let mut inserted = None;
@@ -73,5 +82,5 @@ pub fn write(
 }
 
 fn unavailable() -> String {
-    "the filesystem can't insert a page in place, so that the file was copied".to_owned()
+    "the filesystem can't insert a page in place, so that it was copied".to_owned()
 }

@@ -14,8 +14,8 @@ use std::path::{Path, PathBuf};
 
 /// What our private files' names end with.
 const ENDING: &str = ".wheelwright-new";
-/// The longest file name of the filesystems that there are (`NAME_MAX`), in bytes.
-const LONGEST: usize = 255;
+/// The longest file name of the filesystems that there are, in bytes.
+pub const NAME_MAX: usize = 255;
 /// How often a leftover may turn up again between its removal and our own file.
 const TRIES: usize = 8;
 
@@ -121,7 +121,7 @@ pub fn is_private(path: &Path) -> bool {
 fn name(target: &Path) -> PathBuf {
     let file = target.file_name().unwrap_or(OsStr::new(""));
     let mut name = OsString::from(".");
-    if file.len() + ENDING.len() < LONGEST {
+    if file.len() + ENDING.len() < NAME_MAX {
         name.push(file);
     } else {
         let digest = Sha256::digest(file.as_bytes());

@@ -4,6 +4,7 @@ use super::attributes::set_mode;
 use super::insert::collapse;
 use super::lock::FileLock;
 use super::private::sweep;
+use super::sample;
 use super::undo::Log;
 use crate::engine::{Context, Error, Result};
 use std::ffi::OsString;
@@ -41,7 +42,8 @@ pub fn roll_back(path: &Path, context: &Context) -> Result<Option<RolledBack>> {
     sweep(&path)?;
     let log = log_of(&path);
     sweep(&log)?;
-    if !log.try_exists().map_err(Error::io("look at", &log))? {
+    // A name that is too long for the filesystem, with its ending, has no log either.
+    if !log.try_exists().unwrap_or(false) {
         return Ok(None);
     }
     let locked = FileLock::take(&path)?;
@@ -55,7 +57,8 @@ pub fn undo(path: &Path, locked: &FileLock, context: &Context) -> Result<Option<
         return Ok(None);
     };
     let metadata = locked.file.metadata().map_err(Error::io("look at", path))?;
-    if !log.header.is_of(&metadata) {
+    let inserted = log.inserted(metadata.len());
+    if !log.header.is_of(&metadata) || !sample::holds(&locked.file, path, &mut log, &log_path, inserted)? {
         return Ok(Some(RolledBack::Foreign));
     }
     let file = OpenOptions::new().read(true).write(true).open(path).map_err(Error::io("open", path))?;
@@ -68,7 +71,7 @@ pub fn undo(path: &Path, locked: &FileLock, context: &Context) -> Result<Option<
 /// size alone tells whether blocks are inserted.
 fn restore(file: &File, path: &Path, log: &mut Log, log_path: &Path, size: u64, context: &Context) -> Result<()> {
     let header = log.header;
-    let inserted = header.blocks().filter(|blocks| size >= header.size.saturating_add(blocks.length));
+    let inserted = log.inserted(size);
     let base = header.size.saturating_add(inserted.map_or(0, |blocks| blocks.length));
     if size > base {
         file.set_len(base).map_err(Error::io("cut", path))?;
