@@ -134,9 +134,9 @@ fn the_plan_says_how_its_edits_fit() {
         assert_eq!(text.matches("; RELRO kept\n").count(), fits.len());
     }
     let ways: usize = fits.iter().map(|fit| fit["considered"].as_array().unwrap().len()).sum();
-    let verdicts = ["chosen  ", "refused  ", "not needed  "].map(|word| long.matches(&format!("  {word}")).count());
-    // A refused step says so too.
-    assert_eq!(verdicts.iter().sum::<usize>() - long.matches("✗ refused").count(), ways, "{long}");
+    let verdicts = ["chosen  ", "refused  ", "not needed  "];
+    let says_one = |line: &&str| verdicts.iter().any(|word| line.trim_start().starts_with(word));
+    assert_eq!(long.lines().filter(says_one).count(), ways, "{long}");
     assert!(!short.contains("ways weighed"));
     for fit in fits {
         for room in fit["rooms"].as_array().unwrap() {
