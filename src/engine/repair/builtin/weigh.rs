@@ -4,7 +4,7 @@ use super::layout::{Content, Demand, Layout, Piece, SPARE, dynamic_piece, interp
 use super::padding::{self, NoPadding, Padding};
 use super::plan::Edit;
 use super::redundant::{self, is_new};
-use super::room::{self, HeaderRoom, header_room, own_segment};
+use super::room::{self, HeaderRoom, growing_segment, header_room};
 use super::shift;
 use crate::engine::file::ReadAt;
 use crate::engine::repair::Insertion;
@@ -276,7 +276,7 @@ impl Lack<'_> {
             return Err(Short::because("no string needs room"));
         }
         let (entries, given_up) = self.entries.as_ref().map_err(|short| self.full(*short))?;
-        let grows = self.interpreter.is_none() && own_segment(self.facts).is_some();
+        let grows = growing_segment(self.facts, self.interpreter.is_some()).is_some();
         if !grows && !matches!(header_room(self.facts), HeaderRoom::Unused(_) | HeaderRoom::PhdrEntry(_)) {
             return Err(Short::because("no program header can be given up for a new segment"));
         }

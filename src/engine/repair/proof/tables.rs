@@ -111,7 +111,14 @@ fn hash_length(state: &State<'_>, tag: u64, symbols: u64) -> Result<u64> {
     if tag != DT_GNU_HASH {
         return Ok(number(0).saturating_add(number(1)).saturating_mul(wide as u64).saturating_add(head));
     }
+    // Where no symbol is to be found there is one empty bucket and no chain, whatever the first symbol is said to be.
     let bloom = number(2).saturating_mul(if tables.is_64 { 8 } else { 4 });
+    let bucket = tables.dynamic_value(tag).and_then(|address| state.place(address.checked_add(head + bloom)?, 4));
+    if let Some(bucket) = bucket.filter(|_| number(0) == 1)
+        && state.source.bytes(bucket, 4)?.iter().all(|byte| *byte == 0)
+    {
+        return Ok(bloom + head + 4);
+    }
     let chains = symbols.saturating_sub(number(1)).saturating_mul(4);
     Ok(number(0).saturating_mul(4).saturating_add(bloom).saturating_add(chains).saturating_add(head))
 }
