@@ -11,8 +11,9 @@ const EDITED: [&str; 5] = [".dynamic", ".dynstr", ".gnu.version_r", ".interp", "
 /// Dynamic entries that say where those sections are and how long.
 const PLACES: [&str; 5] = ["STRTAB", "STRSZ", "VERNEED", "VERNEEDNUM", "NULL"];
 
-/// What is wrong with `after` as what `plan` made of `before`, where the names should be `names`; one line each.
-pub fn faults(before: &Shown, after: &Shown, plan: &EditPlan, names: &Names) -> Vec<String> {
+/// What is wrong with `after` as what `plan` made of `before` for a machine with pages of `page` bytes, where the names
+/// should be `names`; one line each.
+pub fn faults(before: &Shown, after: &Shown, plan: &EditPlan, names: &Names, page: u64) -> Vec<String> {
     let mut faults = Vec::new();
     for complaint in after.complaints.iter().filter(|line| !before.complaints.contains(line)) {
         faults.push(format!("readelf now says: {complaint}"));
@@ -22,7 +23,7 @@ pub fn faults(before: &Shown, after: &Shown, plan: &EditPlan, names: &Names) -> 
     }
     faults.extend(as_planned(after, plan));
     faults.extend(sections(before, after, plan));
-    faults.extend(segments(before, after));
+    faults.extend(segments(before, after, page));
     faults.extend(dynamic(before, after, plan));
     faults.extend(rest(before, after, plan));
     faults
@@ -96,7 +97,7 @@ fn sections(before: &Shown, after: &Shown, plan: &EditPlan) -> Vec<String> {
     faults
 }
 
-fn segments(before: &Shown, after: &Shown) -> Vec<String> {
+fn segments(before: &Shown, after: &Shown, page: u64) -> Vec<String> {
     let mut faults = Vec::new();
     let mut end = 0;
     for load in after.loads() {
@@ -111,16 +112,16 @@ fn segments(before: &Shown, after: &Shown) -> Vec<String> {
         }
         end = load.end();
     }
-    let is_new_in_page = |shown: &Shown, page: u64| {
-        let loads: Vec<&Part> = shown.loads().collect();
-        loads.windows(2).filter(|pair| pair[0].end().div_ceil(page) * page > pair[1].address / page * page).count()
-    };
-    if is_new_in_page(after, 0x1000) > is_new_in_page(before, 0x1000) {
-        faults.push(format!("two segments share a page: {:x?}", after.loads().collect::<Vec<_>>()));
+    let least = before.loads().map(|load| load.alignment).min().unwrap_or(page);
+    if least < page || after.loads().any(|load| load.alignment < least) {
+        faults.push(format!("a segment is aligned to less than {least:#x}, or that to less than {page:#x}"));
     }
-    let least = before.loads().map(|load| load.alignment).min();
-    if after.loads().map(|load| load.alignment).min() < least {
-        faults.push(format!("a segment is aligned to less than {least:x?}"));
+    let shared = |shown: &Shown| {
+        let loads: Vec<&Part> = shown.loads().collect();
+        loads.windows(2).filter(|pair| pair[0].end().div_ceil(least) * least > pair[1].address / least * least).count()
+    };
+    if shared(after) > shared(before) {
+        faults.push(format!("two segments share a page: {:x?}", after.loads().collect::<Vec<_>>()));
     }
     for (segment, section) in [("DYNAMIC", ".dynamic"), ("INTERP", ".interp")] {
         let (Some(segment), Some(section)) = (after.segment(segment), after.section(section)) else { continue };

@@ -147,3 +147,18 @@ pub fn cases(kind: Kind, interpreter: &str) -> Vec<Case> {
     cases.push(Case { name: "edit, strip, edit, strip", steps: stripped });
     cases
 }
+
+/// Two edits of a file of `kind` that undo each other, of names that are long both ways; the first is for the file as built.
+pub fn by_turns(kind: Kind, interpreter: &str) -> [Vec<EditRequest>; 2] {
+    let other = "libdeep-00112233-with-another-long-name-so-that-no-string-can-serve-twice.so.2";
+    let own = |number: u32| match kind {
+        Kind::Library => EditRequest::SetSoname(format!("libsubject-{number:08x}-{LONG_SONAME}").as_str().into()),
+        Kind::Fixed | Kind::Pie => {
+            EditRequest::SetInterpreter(format!("{}{interpreter}", "/".repeat(1 + number as usize)).as_str().into())
+        }
+    };
+    [
+        vec![rpath(700), replace("libdeep.so.2", LONG_DEEP), replace(other, LONG_DEEP), own(1)],
+        vec![rpath(640), replace("libdeep.so.2", other), replace(LONG_DEEP, other), own(2)],
+    ]
+}

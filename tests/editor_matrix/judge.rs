@@ -18,6 +18,9 @@ use wheelwright::engine::report::fit::RelroFate;
 /// Bytes of a page as the programs here are run.
 const PAGE: u64 = 0x1000;
 
+/// Bytes that a moved dynamic section has more than before, at most: four entries of the larger class.
+const MOST_NEW_ENTRIES: u64 = 64;
+
 /// A file that is edited, and all that it takes to judge it.
 #[derive(Debug, Clone)]
 pub struct Subject<'w> {
@@ -182,7 +185,7 @@ fn steps(subject: &Subject<'_>, make: impl Fn(&str) -> Case, row: &mut Row) -> R
                 names = names.after(requests);
                 let plan = bench.edit(requests).map_err(|said| keep(&bench, row, &format!("{requests:?}"), said))?;
                 let after = Shown::of(&file)?;
-                let mut faults = compare::faults(&before, &after, &plan, &names);
+                let mut faults = compare::faults(&before, &after, &plan, &names, bench.machine().page);
                 let lint_after = lint::complaints(&file)?;
                 faults.extend(
                     lint::new_ones(&lint_before, &lint_after).iter().map(|line| format!("eu-elflint now says: {line}")),
@@ -205,7 +208,7 @@ fn steps(subject: &Subject<'_>, make: impl Fn(&str) -> Case, row: &mut Row) -> R
     Ok(())
 }
 
-/// What is wrong with the plan's word on RELRO.
+/// What is wrong with the plan's word on RELRO, and where RELRO was lost without need.
 fn relro(before: &Shown, after: &Shown, plan: &EditPlan, writable: bool) -> Vec<String> {
     let mut faults = Vec::new();
     let fate = plan.fit.as_ref().map(|fit| fit.relro);
@@ -217,6 +220,11 @@ fn relro(before: &Shown, after: &Shown, plan: &EditPlan, writable: bool) -> Vec<
     };
     if fate != Some(told) {
         faults.push(format!("the plan says of RELRO {fate:?}, readelf {told:?}"));
+    }
+    let padding = before.section(".relro_padding").map_or(0, |section| section.memory);
+    let dynamic = before.section(".dynamic").map_or(0, |section| section.memory);
+    if told == RelroFate::Lost && padding >= dynamic + MOST_NEW_ENTRIES {
+        faults.push(format!("RELRO is lost, though {padding} bytes of padding can take the {dynamic} of .dynamic"));
     }
     if writable == is {
         faults.push(format!("covered as readelf has it: {is}; writable while it runs: {writable}"));
@@ -239,6 +247,7 @@ fn keep(bench: &Bench<'_>, row: &Row, step: &str, said: String) -> String {
     format!("{said}  [{case}; {step}]")
 }
 
-fn size(file: &Path) -> Result<u64, String> {
+/// A file's size in bytes.
+pub fn size(file: &Path) -> Result<u64, String> {
     std::fs::metadata(file).map(|metadata| metadata.len()).map_err(|error| error.to_string())
 }

@@ -31,7 +31,8 @@ const fn layout(name: &'static str, flags: &'static [&'static str]) -> Layout {
     Layout { name, flags }
 }
 
-const PLAIN: Layout = layout("plain", &[]);
+/// The layout that a linker makes unasked.
+pub const PLAIN: Layout = layout("plain", &[]);
 const NOW: Layout = layout("now, sysv hash", &["-Wl,-z,now", "-Wl,--hash-style=sysv"]);
 const LARGE: Layout = layout("64K pages", &["-Wl,-z,max-page-size=65536"]);
 const BARE: Layout = layout("no RELRO, both hashes", &["-Wl,-z,norelro", "-Wl,--hash-style=both"]);

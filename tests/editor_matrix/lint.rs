@@ -1,12 +1,9 @@
-//! What `eu-elflint --gnu-ld` complains of, and what of that an edit may add.
+//! What `eu-elflint --gnu-ld` complains of; an edit may add nothing to it.
 
 use crate::machine::{output, text};
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
-
-/// Complaints that an edit may add, each with the reason why no loader minds.
-pub const KEPT: &[(&str, &str)] = &[];
 
 /// The complaints about `file`, without their numbers; nothing if all is well.
 pub fn complaints(file: &Path) -> Result<BTreeSet<String>, String> {
@@ -15,10 +12,9 @@ pub fn complaints(file: &Path) -> Result<BTreeSet<String>, String> {
     Ok(said.lines().filter(|line| *line != "No errors").map(without_numbers).collect())
 }
 
-/// Those of `after` that are neither in `before` nor kept.
+/// Those of `after` that are not in `before`.
 pub fn new_ones<'a>(before: &BTreeSet<String>, after: &'a BTreeSet<String>) -> Vec<&'a String> {
-    let is_kept = |line: &str| KEPT.iter().any(|kept| line.contains(kept.0));
-    after.iter().filter(|line| !before.contains(*line) && !is_kept(line)).collect()
+    after.iter().filter(|line| !before.contains(*line)).collect()
 }
 
 fn without_numbers(line: &str) -> String {

@@ -29,6 +29,59 @@ impl Machine {
         Self { name: "x86_64", cc: "cc", emulator: None, root: "/", strips, page: 0x1000 }
     }
 
+    /// The other machines, whose compilers and emulators may be missing: see [`Self::lacks`].
+    pub fn others() -> Vec<Self> {
+        let one = |name, emulator, cc, strip, root, page| Self {
+            name,
+            cc,
+            emulator: Some(emulator),
+            root,
+            strips: vec![vec![strip], vec!["llvm-strip"]],
+            page,
+        };
+        vec![
+            one(
+                "aarch64",
+                "qemu-aarch64",
+                "aarch64-linux-gnu-gcc",
+                "aarch64-linux-gnu-strip",
+                "/usr/aarch64-linux-gnu",
+                0x1_0000,
+            ),
+            one(
+                "armhf",
+                "qemu-arm",
+                "arm-linux-gnueabihf-gcc",
+                "arm-linux-gnueabihf-strip",
+                "/usr/arm-linux-gnueabihf",
+                0x1000,
+            ),
+            one(
+                "riscv64",
+                "qemu-riscv64",
+                "riscv64-linux-gnu-gcc",
+                "riscv64-linux-gnu-strip",
+                "/usr/riscv64-linux-gnu",
+                0x1000,
+            ),
+            one(
+                "ppc64le",
+                "qemu-ppc64le",
+                "powerpc64le-linux-gnu-gcc",
+                "powerpc64le-linux-gnu-strip",
+                "/usr/powerpc64le-linux-gnu",
+                0x1_0000,
+            ),
+            one("s390x", "qemu-s390x", "s390x-linux-gnu-gcc", "s390x-linux-gnu-strip", "/usr/s390x-linux-gnu", 0x1000),
+        ]
+    }
+
+    /// The first of its programs that is not installed.
+    pub fn lacks(&self) -> Option<&'static str> {
+        let strips = self.strips.iter().map(|strip| strip[0]);
+        std::iter::once(self.cc).chain(self.emulator).chain(strips).find(|program| !is_installed(program))
+    }
+
     /// Compiles in `folder`.
     pub fn compile(&self, folder: &Path, arguments: &[impl AsRef<OsStr>]) -> Result<(), String> {
         succeed(Command::new(self.cc).args(arguments).current_dir(folder)).map(drop)

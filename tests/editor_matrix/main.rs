@@ -6,6 +6,7 @@
 
 mod compare;
 mod edits;
+mod growth;
 mod judge;
 mod linkers;
 mod lint;
@@ -18,43 +19,59 @@ use judge::Subject;
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use linkers::{Layout, Linker};
 use machine::{Machine, is_installed};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 use workshop::{Kind, Language, Workshop};
 
 /// How a test ends that has not failed: by its work, or ignored for this reason.
 type Outcome = Result<(), String>;
 
-/// The workshop of this machine, opened once by whoever comes first.
-struct Native {
+/// The workshops, each opened once by whoever comes first.
+struct Workshops {
     folder: PathBuf,
-    workshop: OnceLock<Result<Workshop, String>>,
+    open: Mutex<BTreeMap<&'static str, Arc<OnceLock<Result<Workshop, String>>>>>,
 }
 
-impl Native {
-    fn workshop(&self) -> Result<&Workshop, String> {
-        let open = || Workshop::open(Machine::native(), &self.folder.join("native"));
-        self.workshop.get_or_init(open).as_ref().map_err(Clone::clone)
+impl Workshops {
+    fn of(&self, machine: Machine) -> Arc<OnceLock<Result<Workshop, String>>> {
+        let cell = Arc::clone(self.open.lock().unwrap().entry(machine.name).or_default());
+        let folder = self.folder.join(machine.name);
+        cell.get_or_init(|| match machine.lacks() {
+            Some(program) => Err(format!("{program} is not installed")),
+            None => Workshop::open(machine, &folder),
+        });
+        cell
     }
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     let folder = tempfile::tempdir().expect("a folder for what is built");
-    let native = Arc::new(Native { folder: folder.path().to_owned(), workshop: OnceLock::new() });
+    let workshops = Arc::new(Workshops { folder: folder.path().to_owned(), open: Mutex::default() });
     let mut trials = Vec::new();
+    let mut add = |name: String, built: Built| {
+        let workshops = Arc::clone(&workshops);
+        trials.push(Trial::ignorable_test(name, move || finish(built.judge(&workshops))));
+    };
     for linker in Linker::ALL {
         for kind in Kind::ALL {
             for (language, layouts) in [(Language::C, linker.layouts()), (Language::Rust, linker.rust_layouts())] {
                 for layout in layouts {
                     let name = format!("{}::{language:?}::{}::{}", linker.name(), kind.name(), layout.name);
-                    let native = Arc::clone(&native);
-                    trials.push(Trial::ignorable_test(name, move || {
-                        finish(of_linker(&native, linker, kind, language, *layout))
-                    }));
+                    add(name, Built { machine: Machine::native(), linker, kind, language, layout: *layout });
                 }
             }
+        }
+    }
+    for machine in Machine::others() {
+        for (linker, kind) in
+            [Linker::Bfd, Linker::RustLld].into_iter().flat_map(|one| Kind::ALL.map(|kind| (one, kind)))
+        {
+            let name = format!("{}::{}::{}", machine.name, linker.name(), kind.name());
+            let machine = machine.clone();
+            add(name, Built { machine, linker, kind, language: Language::C, layout: linkers::PLAIN });
         }
     }
     let conclusion = libtest_mimic::run(&arguments, trials);
@@ -73,43 +90,62 @@ fn finish(outcome: Result<Outcome, String>) -> Result<Completion, Failed> {
     }
 }
 
-/// All cases on the file that `linker` makes. The outer error says why they can't be tried here.
-fn of_linker(
-    native: &Native,
+/// What one trial builds and edits.
+struct Built {
+    machine: Machine,
     linker: Linker,
     kind: Kind,
     language: Language,
     layout: Layout,
-) -> Result<Outcome, String> {
-    for tool in ["readelf", "eu-elflint", "strip"] {
-        if !is_installed(tool) {
-            return Err(format!("{tool} is not installed"));
-        }
-    }
-    let workshop = native.workshop()?;
-    let mut flags = linker.cc()?;
-    let name = format!("{}-{}-{language:?}-{}", linker.name(), kind.name(), layout.name).replace([' ', ','], "_");
-    let file = match language {
-        Language::C => {
-            flags.extend(layout.flags.iter().map(|flag| (*flag).to_owned()));
-            workshop.from_c(kind, &flags, &name)
-        }
-        Language::Rust => workshop.from_rust(kind, &linker.rustc()?, &layout, &name),
-    }?;
-    workshop::made_by(linker, &file)?;
-    let label = format!("{} {language:?}, {}", linker.name(), layout.name);
-    let subject = Subject { workshop, kind, label, file };
-    judge::runs_unedited(&subject)?;
-    Ok(all_cases(&subject))
 }
 
-/// Every case of `subject`; the error lists what is wrong.
-fn all_cases(subject: &Subject<'_>) -> Outcome {
-    let mut faults = Vec::new();
-    for number in 0..edits::cases(subject.kind, "").len() {
-        let row = judge::judge(subject, |interpreter| edits::cases(subject.kind, interpreter).swap_remove(number));
-        faults.extend(row.faults.iter().cloned());
-        table::add(row);
+impl Built {
+    /// Tries all cases. The outer error says why they can't be tried here.
+    fn judge(&self, workshops: &Workshops) -> Result<Outcome, String> {
+        if let Some(tool) = ["readelf", "eu-elflint"].into_iter().find(|tool| !is_installed(tool)) {
+            return Err(format!("{tool} is not installed"));
+        }
+        let workshop = workshops.of(self.machine.clone());
+        let workshop =
+            workshop.get().map_or_else(|| Err("no workshop".to_owned()), |one| one.as_ref().map_err(Clone::clone))?;
+        let (linker, layout, kind) = (self.linker, self.layout, self.kind);
+        let name =
+            format!("{}-{}-{:?}-{}", linker.name(), kind.name(), self.language, layout.name).replace([' ', ','], "_");
+        let file = match self.language {
+            Language::C => {
+                let mut flags = linker.cc()?;
+                flags.extend(layout.flags.iter().map(|flag| (*flag).to_owned()));
+                workshop.from_c(kind, &flags, &name)
+            }
+            Language::Rust => workshop.from_rust(kind, &linker.rustc()?, &layout, &name),
+        }?;
+        workshop::made_by(linker, &file)?;
+        let label = match self.machine.emulator {
+            None => format!("{} {:?}, {}", linker.name(), self.language, layout.name),
+            Some(_) => format!("{}, {}", self.machine.name, linker.name()),
+        };
+        let subject = Subject { workshop, kind, label, file };
+        judge::runs_unedited(&subject)?;
+        Ok(all_cases(&subject))
     }
+}
+
+/// Every case of `subject`; the error lists what is wrong. An emulator is slow: there some cases stand for all, unless
+/// `WHEELWRIGHT_SWEEP=1` asks for the others too.
+fn all_cases(subject: &Subject<'_>) -> Outcome {
+    let is_sweep = std::env::var_os("WHEELWRIGHT_SWEEP").is_some_and(|value| value == "1");
+    let some = ["rpath short", "rpath 200", "needed versioned longer", "edit, strip, edit, strip"];
+    let is_tried =
+        |case: &edits::Case| is_sweep || subject.workshop.machine.emulator.is_none() || some.contains(&case.name);
+    let mut rows = Vec::new();
+    for (number, case) in edits::cases(subject.kind, "").iter().enumerate() {
+        if is_tried(case) {
+            let make = |interpreter: &str| edits::cases(subject.kind, interpreter).swap_remove(number);
+            rows.push(judge::judge(subject, make));
+        }
+    }
+    rows.push(growth::grow(subject));
+    let faults: Vec<String> = rows.iter().flat_map(|row| row.faults.clone()).collect();
+    rows.into_iter().for_each(table::add);
     if faults.is_empty() { Ok(()) } else { Err(faults.join("\n")) }
 }

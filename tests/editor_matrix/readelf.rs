@@ -60,8 +60,7 @@ fn hex(text: &str) -> Option<u64> {
 impl Shown {
     /// Runs `readelf` on `file`.
     pub fn of(file: &Path) -> Result<Self, String> {
-        let output = succeed(Command::new("readelf").args(["-aW", "--got-contents"]).arg(file))
-            .or_else(|_| succeed(Command::new("readelf").arg("-aW").arg(file)))?;
+        let output = succeed(Command::new("readelf").arg("-aW").arg(file))?;
         let name = file.display().to_string();
         let mut complaints: Vec<String> =
             text(&output.stderr).lines().map(|line| line.replace(&name, "FILE")).collect();
@@ -108,7 +107,9 @@ impl Shown {
             let section = self.sections.get(number.checked_sub(1)?)?;
             fields.first()?.ends_with(':').then_some(())?;
             // A thread-local symbol has its distance from the template's start.
-            (fields.get(3) != Some(&"TLS")).then_some((section, hex(fields.get(1)?)?))
+            let value = hex(fields.get(1)?)?;
+            let is_inside = section.address <= value && value <= section.end();
+            (fields.get(3) != Some(&"TLS") && is_inside).then_some((section, value))
         };
         match of(&fields) {
             Some((section, value)) => line.replacen(

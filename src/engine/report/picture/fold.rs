@@ -23,7 +23,7 @@ pub(super) fn fold(stripes: Vec<Stripe>) -> Vec<Stripe> {
 /// In which manner nothing became of a stripe: only such that agree are folded together.
 fn manner(stripe: &Stripe) -> Option<(Change, bool, bool)> {
     let (Some(before), Some(after)) = (&stripe.before, &stripe.after) else { return None };
-    let is_part = matches!(before.kind, Kind::Section | Kind::Table | Kind::Unused) && before.kind == after.kind;
+    let is_part = matches!(before.kind, Kind::Section | Kind::Unused) && before.kind == after.kind;
     (is_part && stripe.is_quiet()).then_some((after.change, before.relro, after.relro))
 }
 

@@ -8,6 +8,7 @@ mod fold;
 mod pairs;
 
 use super::fit::{Fit, Inserted, ShapePart};
+use std::cmp::Ordering;
 use std::collections::HashMap;
 
 /// What the picture is ordered by.
@@ -39,7 +40,7 @@ pub enum Kind {
     Between,
     /// Zeros that were inserted.
     Inserted,
-    /// As many parts of which there is nothing to say.
+    /// As many sections of which there is nothing to say.
     Folded(usize),
     /// The file's end.
     End,
@@ -113,7 +114,7 @@ impl Picture {
     pub fn of(fit: &Fit, order: Order) -> Self {
         let before = column::column(&fit.before, order, None);
         let after = column::column(&fit.after, order, fit.inserted);
-        let stripes = fold::fold(pairs::side_by_side(before, after, fit.inserted));
+        let stripes = fold::fold(pairs::side_by_side(before, after, order, fit.inserted));
         let (headers, headers_unchanged) = headers(fit);
         Self { order, stripes, headers, headers_unchanged }
     }
@@ -165,6 +166,17 @@ fn others(segments: &[ShapePart]) -> Vec<((&str, usize), &ShapePart)> {
 
 /// The type of the segments that are mapped.
 const LOAD: &str = "LOAD";
+
+/// What became in memory of `before`, which is now `after`.
+fn change_in_memory(before: &ShapePart, after: &ShapePart) -> Change {
+    match after.memory.cmp(&before.memory) {
+        _ if before.address != after.address => Change::Moved,
+        Ordering::Greater => Change::Grown,
+        Ordering::Less => Change::Shrunk,
+        Ordering::Equal if before.flags != after.flags => Change::Flags,
+        Ordering::Equal => Change::Same,
+    }
+}
 
 /// What became of `before`, which is now `after`.
 fn change(before: &ShapePart, after: &ShapePart, inserted: Option<Inserted>) -> Change {
