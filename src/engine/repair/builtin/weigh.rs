@@ -4,7 +4,7 @@ use super::layout::{Content, Demand, Layout, Piece, SPARE, dynamic_piece, interp
 use super::padding::{self, NoPadding, Padding};
 use super::plan::Edit;
 use super::redundant::{self, is_new};
-use super::room::{self, HeaderRoom, header_room, own_segment};
+use super::room::{self, HeaderRoom, growing_segment, header_room};
 use super::shift;
 use crate::engine::file::ReadAt;
 use crate::engine::repair::Insertion;
@@ -173,7 +173,9 @@ pub(super) fn weigh(
     let wanted_in_padding = lack.pieces(&lack.entries).iter().fold(0, |sum, piece| sum + piece.length);
     let redundant = {
         let (mut left, mut found) = (edit.entries.clone(), Vec::new());
-        while let Some(one) = redundant::said_twice(&left).or_else(|| redundant::hint(&left)) {
+        while found.len() < redundant::MOST
+            && let Some(one) = redundant::said_twice(&left).or_else(|| redundant::hint(&left))
+        {
             left.remove(one.number);
             found.push(one.why);
         }
@@ -193,6 +195,9 @@ pub(super) fn interpreter_room(facts: &Facts) -> u64 {
 fn fitting(facts: &Facts, entries: &[Valued], with_hints: bool) -> Fitting {
     let capacity = facts.tables.dynamic.len() as u64 + facts.tables.dynamic_nulls.saturating_sub(1);
     let (mut left, mut given_up) = (entries.to_vec(), Vec::new());
+    if left.len() as u64 > capacity.saturating_add(redundant::MOST as u64) {
+        return Err((left.len() as u64, capacity));
+    }
     while left.len() as u64 > capacity {
         let hint = || redundant::hint(&left).filter(|_| with_hints);
         let Some(one) = redundant::said_twice(&left).or_else(hint) else {
@@ -276,7 +281,7 @@ impl Lack<'_> {
             return Err(Short::because("no string needs room"));
         }
         let (entries, given_up) = self.entries.as_ref().map_err(|short| self.full(*short))?;
-        let grows = self.interpreter.is_none() && own_segment(self.facts).is_some();
+        let grows = growing_segment(self.facts, self.interpreter.is_some()).is_some();
         if !grows && !matches!(header_room(self.facts), HeaderRoom::Unused(_) | HeaderRoom::PhdrEntry(_)) {
             return Err(Short::because("no program header can be given up for a new segment"));
         }

@@ -4,13 +4,14 @@ use super::attributes::Attributes;
 use super::carry::{carry_out, open_planned};
 use super::insert::{Blocks, Inserted, Shifting};
 use super::lock::FileLock;
-use super::private::NAME_MAX;
 use super::recover::{log_of, undo};
 use super::sample;
 use super::undo::{self as log, Header};
 use super::{Taken, Written};
+use crate::engine::file::NAME_MAX;
 use crate::engine::repair::{EditPlan, Editor};
 use crate::engine::{Context, Error, Result};
+use std::io::ErrorKind;
 use std::path::Path;
 
 /// Edits the file `path` in place. The inner error says why only a copy will do; nothing was changed then.
@@ -46,17 +47,19 @@ pub fn write(
     if log_path.file_name().is_none_or(|name| name.len() > NAME_MAX) {
         return Ok(Err("its name is too long for an undo log beside it, so that it was copied".to_owned()));
     }
-    if let Err(Error::Io { source, .. }) = open_planned(path, plan)
-        && source.kind() == std::io::ErrorKind::ExecutableFileBusy
-    {
-        return Ok(Err("it is running, so that it was copied".to_owned()));
-    }
-    let attributes = Attributes::of(&source.file, path)?;
-    let metadata = source.file.metadata().map_err(Error::io("look at", path))?;
+    // Opened for writing before anything is learned of it: an overlay makes another file of it at that moment.
+    let file = match open_planned(path, plan) {
+        Err(Error::Io { source, .. }) if source.kind() == ErrorKind::ExecutableFileBusy => {
+            return Ok(Err("it is running, so that it was copied".to_owned()));
+        }
+        opened => opened?,
+    };
+    let attributes = Attributes::of(&file, path)?;
+    let metadata = file.metadata().map_err(Error::io("look at", path))?;
+    let sample = sample::before(&file, path, metadata.len())?;
     let ranges = log::ranges(plan, blocks);
-    let header =
-        Header::of(&metadata, plan, blocks, ranges.len() as u64, sample::before(&source.file, path, metadata.len())?);
-    let logged = log::write(&log_path, &header, &ranges, &source.file, path, context)?;
+    let header = Header::of(&metadata, plan, blocks, ranges.len() as u64, sample);
+    let logged = log::write(&log_path, &header, &ranges, &file, path, context)?;
     say(&format!(
         "it is edited in place: until that is done other programs see a torn file; what interrupts it is rolled back from {}",
         log_path.display()
@@ -70,11 +73,11 @@ pub fn write(
             }
             file.sync_all().map_err(Error::io("sync", path))
         })
-        .and_then(|()| attributes.give(&source.file, path))
+        .and_then(|()| attributes.give(&file, path))
         .and_then(|()| std::fs::remove_file(&log_path).map_err(Error::io("remove", &log_path)));
     if let Err(error) = done {
         // Going back is not to be cancelled again.
-        undo(path, source, &Context::new())?;
+        undo(path, &Context::new())?;
         return if inserted == Some(Inserted::Unavailable) { Ok(Err(unavailable())) } else { Err(error) };
     }
     let bytes_written = plan.writes + logged;

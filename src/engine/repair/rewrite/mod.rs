@@ -18,7 +18,6 @@ mod undo;
 
 pub use carry::{Write, carry_out, check_size, open_planned};
 pub use insert::{Inserted, Shifting};
-pub use private::is_private;
 pub use recover::{RolledBack, log_of, roll_back};
 
 use crate::engine::file::Windows;

@@ -46,22 +46,22 @@ pub fn roll_back(path: &Path, context: &Context) -> Result<Option<RolledBack>> {
     if !log.try_exists().unwrap_or(false) {
         return Ok(None);
     }
-    let locked = FileLock::take(&path)?;
-    undo(&path, &locked, context)
+    let _locked = FileLock::take(&path)?;
+    undo(&path, context)
 }
 
-/// Undoes what the log of the file `path` holds.
-pub fn undo(path: &Path, locked: &FileLock, context: &Context) -> Result<Option<RolledBack>> {
+/// Undoes what the log of the file `path` holds, whose lock is held.
+pub fn undo(path: &Path, context: &Context) -> Result<Option<RolledBack>> {
     let log_path = log_of(path);
     let Some(mut log) = Log::open(&log_path)? else {
         return Ok(None);
     };
-    let metadata = locked.file.metadata().map_err(Error::io("look at", path))?;
+    let file = OpenOptions::new().read(true).write(true).open(path).map_err(Error::io("open", path))?;
+    let metadata = file.metadata().map_err(Error::io("look at", path))?;
     let inserted = log.inserted(metadata.len());
-    if !log.header.is_of(&metadata) || !sample::holds(&locked.file, path, &mut log, &log_path, inserted)? {
+    if !log.header.is_of(&metadata) || !sample::holds(&file, path, &mut log, &log_path, inserted)? {
         return Ok(Some(RolledBack::Foreign));
     }
-    let file = OpenOptions::new().read(true).write(true).open(path).map_err(Error::io("open", path))?;
     restore(&file, path, &mut log, &log_path, metadata.len(), context)?;
     std::fs::remove_file(&log_path).map_err(Error::io("remove", &log_path))?;
     Ok(Some(RolledBack::Restored))
