@@ -13,6 +13,7 @@ use support::options;
 use wheelwright::app::action::Action;
 use wheelwright::app::cursor::Motion;
 use wheelwright::app::features::TerminalFeatures;
+use wheelwright::app::fits;
 use wheelwright::app::panel::Panel;
 use wheelwright::app::state::State;
 use wheelwright::app::update::update;
@@ -20,6 +21,7 @@ use wheelwright::engine::Context;
 use wheelwright::engine::project::lab;
 use wheelwright::engine::repair::Mode;
 use wheelwright::engine::report::audit::Host;
+use wheelwright::engine::report::fit::Fit;
 use wheelwright::engine::report::plan::Step;
 use wheelwright::engine::stage::Session;
 use wheelwright::views::layout;
@@ -66,6 +68,63 @@ fn what_panels_show_stands_in_the_documents() {
     session.leave().unwrap();
 }
 
+/// Every edit of the lab is shown with its room and its layouts, and what is shown of them stands in its plan: words as
+/// they are, places as a part's beginning or end.
+#[test]
+fn what_the_pages_on_edits_show_stands_in_the_plan() {
+    let directory = tempfile::tempdir().unwrap();
+    let project = lab::lay_out(directory.path()).unwrap().project;
+    let mut session = Session::open(project, options(Mode::Repair, None)).unwrap();
+    let plan = session.plan_document(Step::Finalize, &Context::new()).unwrap();
+    let fits: Vec<&Fit> =
+        plan.steps.iter().flat_map(|step| &step.effects).filter_map(|effect| effect.fit.as_ref()).collect();
+    let places: BTreeSet<u64> = fits.iter().flat_map(|fit| places(fit)).collect();
+    let documents = serde_json::to_string(&plan).unwrap();
+    let mut state = State::new(Arc::new(session.snapshot()), SIZE);
+    let mut edits = 0;
+    for _ in 0..session.project().artifacts.len() {
+        update(&mut state, Action::Show(Panel::Plan));
+        edits += fits::edits(&state).count();
+        for number in 0..fits::edits(&state).count() {
+            update(&mut state, Action::Fit);
+            for _ in 0..number {
+                update(&mut state, Action::NextEdit);
+            }
+            let shape = &fits::edits(&state).nth(number).unwrap().fit.as_ref().unwrap().after;
+            let sections = shape.sections.len();
+            for action in [Action::Redraw, Action::Fit, Action::FitOrder] {
+                update(&mut state, action);
+                let lines = page_lines(&state);
+                for token in lines.iter().flat_map(|line| data(line)) {
+                    assert!(stands_in(&documents, &token), "no document has {token}");
+                }
+                let hex = |word: &str| u64::from_str_radix(word.strip_prefix("0x")?, 16).ok();
+                let words = lines.iter().flat_map(|line| line.split([' ', ',']));
+                let shown: Vec<u64> = words.filter_map(hex).collect();
+                assert!(shown.iter().all(|place| places.contains(place)), "{lines:#?}");
+                assert!(action == Action::Redraw || (shown.len() > 12 && sections > 9), "{lines:#?}");
+            }
+            update(&mut state, Action::Close);
+        }
+        update(&mut state, Action::Artifact(Motion::Down));
+    }
+    assert_eq!(edits, fits.len(), "all that are planned, and some were: {}", fits.len());
+    assert!(edits > 3);
+    session.leave().unwrap();
+}
+
+/// The beginnings and ends of everything in both layouts, in the file and in memory.
+fn places(fit: &Fit) -> Vec<u64> {
+    let mut places: Vec<u64> = fit.inserted.iter().flat_map(|zeros| [zeros.offset, zeros.length]).collect();
+    for shape in [&fit.before, &fit.after] {
+        places.push(shape.size);
+        for part in shape.tables.iter().chain(&shape.segments).chain(&shape.sections) {
+            places.extend([part.offset, part.offset + part.size, part.address, part.address + part.memory]);
+        }
+    }
+    places
+}
+
 /// Whether the documents have `token`: whole, or, for `symbol@version` and places in the wheel, part by part.
 fn stands_in(documents: &str, token: &str) -> bool {
     let parts = || token.split(['@', '/']).filter(|part| !part.is_empty());
@@ -94,6 +153,14 @@ fn shown(session: &Session) -> BTreeSet<(Panel, usize, String)> {
 }
 
 fn panel_lines(state: &State) -> Vec<String> {
+    lines(state, |screen| vec![screen.summary, screen.rows, screen.detail])
+}
+
+fn page_lines(state: &State) -> Vec<String> {
+    lines(state, |screen| vec![layout::inside(screen.page())])
+}
+
+fn lines(state: &State, parts: impl Fn(&layout::Screen) -> Vec<ratatui::layout::Rect>) -> Vec<String> {
     let mut terminal = Terminal::new(TestBackend::new(SIZE.width, SIZE.height)).unwrap();
     let theme = Theme::new(TerminalFeatures { color: false, unicode: true });
     let mut areas = Vec::new();
@@ -101,7 +168,7 @@ fn panel_lines(state: &State) -> Vec<String> {
         .draw(|frame| {
             wheelwright::views::draw(frame, state, theme);
             if let Some(screen) = layout::compute(frame.area(), state) {
-                areas.extend([screen.summary, screen.rows, screen.detail]);
+                areas.extend(parts(&screen));
             }
         })
         .unwrap();

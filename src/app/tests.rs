@@ -273,7 +273,7 @@ fn enter_on_an_edit_shows_how_it_fits_and_keys_show_its_layout_and_the_other_edi
     let mut state = fixture::showing(LABEXT, Panel::Plan, 80, 24);
     keys(&mut state, "<End><Enter>");
     assert!(matches!(&state.overlay, Overlay::Page(page) if page.source == PageSource::Detail), "no edit, no fit");
-    keys(&mut state, "<Esc>/edit<Enter>j<Enter>");
+    keys(&mut state, "<Esc>g/edit<Enter>jj<Enter>");
     assert_eq!(shown(&state), Some((1, Face::Room, Order::Offset)), "{:?}", state.cursor(Panel::Plan));
     assert!(state.picture.stripes.is_empty(), "nobody looks at it");
     keys(&mut state, "v");
@@ -287,7 +287,7 @@ fn enter_on_an_edit_shows_how_it_fits_and_keys_show_its_layout_and_the_other_edi
     keys(&mut state, "<Tab>");
     assert_eq!(shown(&state), Some((1, Face::Room, Order::Address)));
     let commands = keys(&mut state, "y");
-    assert!(matches!(&commands[0], Command::Copy(text) if text.contains("appended segment")));
+    assert!(matches!(&commands[0], Command::Copy(text) if text.contains("in a new segment at the end")));
     keys(&mut state, "<Esc>v");
     assert_eq!(shown(&state), Some((1, Face::Room, Order::Offset)), "the chosen edit");
     keys(&mut state, "<Esc><Esc>gv");

@@ -9,7 +9,7 @@ use super::words::{self, bytes, counted, grouped};
 use crate::app::fits::FitPage;
 use crate::app::state::State;
 use crate::engine::report::fit::Fit;
-use crate::engine::report::picture::{Block, Change, Kind, Order, Picture, Stripe};
+use crate::engine::report::picture::{Block, Change, Kind, Order, Parts, Picture, Stripe};
 use ratatui::text::{Line, Span};
 
 /// From this width on, before and after stand side by side.
@@ -19,7 +19,7 @@ const BETWEEN: usize = 2;
 /// Cells of the widest word for what became of a part.
 const WORD: usize = 6;
 /// Cells of a size.
-const SIZE: usize = 8;
+const SIZE: usize = 7;
 /// From this many bytes on, a gap is marked as a break in the picture.
 const HUGE: u64 = 64 * 1024;
 
@@ -28,36 +28,39 @@ const HUGE: u64 = 64 * 1024;
 pub fn page(state: &State, page: FitPage, theme: Theme, cells: usize) -> Vec<Line<'static>> {
     let mut text = Text::new(cells, theme);
     let Some((_, fit)) = room::head(&mut text, state, page) else { return text.into_lines() };
-    room::way(&mut text, fit);
     let picture = &state.picture;
-    legend(&mut text, picture, theme);
-    text.blank();
     let places = places(picture);
     if cells >= TWO_COLUMNS {
+        room::way(&mut text, fit);
+        legend(&mut text, picture);
+        text.blank();
         side_by_side(&mut text, (fit, picture), places, cells, theme);
+        headers(&mut text, picture, cells);
     } else {
         one_column(&mut text, picture, places, cells, theme);
+        headers(&mut text, picture, cells);
+        text.blank();
+        room::way(&mut text, fit);
+        legend(&mut text, picture);
     }
-    headers(&mut text, picture, cells);
     text.into_lines()
 }
 
-fn legend(text: &mut Text, picture: &Picture, theme: Theme) {
+fn legend(text: &mut Text, picture: &Picture) {
     let order = match picture.order {
         Order::Offset => "by places in the file",
         Order::Address => "by addresses in memory",
     };
     let relro = picture.stripes.iter().flat_map(|stripe| [&stripe.before, &stripe.after]).flatten();
-    let mut spans = vec![theme.span(order, Role::Quiet)];
+    let mut parts = vec![(order, Role::Quiet)];
     if relro.into_iter().any(|block| block.relro) {
-        spans.push(theme.span(" · ", Role::Quiet));
-        spans.push(theme.span("┃", Role::Good));
-        spans.push(theme.span(" RELRO", Role::Quiet));
+        parts.push(("┃ RELRO", Role::Good));
     }
-    if picture.stripes.iter().any(|stripe| stripe.after.as_ref().is_some_and(|block| block.change == Change::Shifted)) {
-        spans.push(theme.span(" · higher: behind what was inserted", Role::Quiet));
+    let mut after = picture.stripes.iter().filter_map(|stripe| stripe.after.as_ref());
+    if after.any(|block| block.change == Change::Shifted && !word(block).0.is_empty()) {
+        parts.push(("higher: behind what was inserted", Role::Quiet));
     }
-    text.line(Line::from(spans));
+    text.parts(&parts);
 }
 
 /// Cells of the longest place.
@@ -70,95 +73,117 @@ fn places(picture: &Picture) -> usize {
 /// How one column is drawn.
 #[derive(Clone, Copy)]
 struct Column {
+    order: Order,
     cells: usize,
     places: usize,
     theme: Theme,
 }
 
-/// Whether a column's last line was within a segment.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Inside {
-    Nothing,
-    Segment,
-}
-
 fn side_by_side(text: &mut Text, (fit, picture): (&Fit, &Picture), places: usize, cells: usize, theme: Theme) {
     let half = (cells - BETWEEN) / 2;
-    let column = Column { cells: half, places, theme };
+    let column = Column { order: picture.order, cells: half, places, theme };
     let heads = [("before", fit.before.size), ("after", fit.after.size)];
     let titles = heads.map(|(word, size)| format!("{word}, {} bytes", grouped(size)));
-    let mut spans = Vec::new();
-    for title in &titles {
-        spans.push(theme.span(format!("{:<half$}", cut(title, half, Cut::End)), Role::Heading));
-        spans.push(Span::raw(" ".repeat(BETWEEN)));
-    }
-    text.line(Line::from(spans));
-    let mut inside = [Inside::Nothing; 2];
-    for stripe in &picture.stripes {
+    let [before, after] = titles.map(|title| cut(&title, half, Cut::End).into_owned());
+    let gap = " ".repeat(BETWEEN + half.saturating_sub(width(&before)));
+    text.line(Line::from(vec![theme.span(before, Role::Heading), Span::raw(gap), theme.span(after, Role::Heading)]));
+    let (left, right) =
+        (edges(picture, |stripe| stripe.before.as_ref()), edges(picture, |stripe| stripe.after.as_ref()));
+    for ((stripe, left), right) in picture.stripes.iter().zip(left).zip(right) {
         let mut spans = Vec::new();
-        for (block, inside) in [&stripe.before, &stripe.after].into_iter().zip(&mut inside) {
-            if !spans.is_empty() {
-                spans.push(Span::raw(" ".repeat(BETWEEN)));
-            }
-            column.draw(block.as_ref(), inside, &mut spans);
-        }
+        column.draw(stripe.before.as_ref(), left, &mut spans);
+        spans.push(Span::raw(" ".repeat(BETWEEN)));
+        column.draw(stripe.after.as_ref(), right, &mut spans);
         text.line(Line::from(spans));
     }
 }
 
+/// The left edge of every line of a column: a bracket around each segment.
+fn edges(picture: &Picture, side: fn(&Stripe) -> Option<&Block>) -> Vec<&'static str> {
+    let mut edges = vec![" "; picture.stripes.len()];
+    let mut open: Option<(usize, usize)> = None;
+    let mut close = |open: &mut Option<(usize, usize)>| {
+        let Some((first, last)) = open.take() else { return };
+        for (place, edge) in edges.iter_mut().enumerate().take(last + 1).skip(first) {
+            *edge = match place {
+                _ if first == last => "─",
+                _ if place == first => "┌",
+                _ if place == last => "└",
+                _ => "│",
+            };
+        }
+    };
+    for (place, stripe) in picture.stripes.iter().enumerate() {
+        match side(stripe).map(|block| block.kind) {
+            Some(Kind::Segment) => {
+                close(&mut open);
+                open = Some((place, place));
+            }
+            Some(Kind::Whole(_)) => {
+                close(&mut open);
+                open = Some((place, place));
+                close(&mut open);
+            }
+            Some(Kind::Apart | Kind::Between | Kind::End) => close(&mut open),
+            Some(_) => open = open.map(|(first, _)| (first, place)),
+            None => {}
+        }
+    }
+    close(&mut open);
+    edges
+}
+
 impl Column {
     /// One line of the column, as many cells wide as it is.
-    fn draw(self, block: Option<&Block>, inside: &mut Inside, spans: &mut Vec<Span<'static>>) {
+    fn draw(self, block: Option<&Block>, edge: &'static str, spans: &mut Vec<Span<'static>>) {
+        spans.push(self.theme.span(edge, Role::Frame));
         let Some(block) = block else {
-            let edge = if *inside == Inside::Segment { "│" } else { " " };
-            spans.push(self.theme.span(format!("{edge:<0$}", self.cells), Role::Frame));
+            spans.push(Span::raw(" ".repeat(self.cells.saturating_sub(1))));
             return;
         };
-        let edge = match (block.kind, *inside) {
-            (Kind::Segment, Inside::Nothing) => "┌",
-            (Kind::Segment, Inside::Segment) => "├",
-            (Kind::Apart | Kind::Between | Kind::End, Inside::Segment) => "└",
-            (Kind::Apart | Kind::Between | Kind::End, Inside::Nothing) => " ",
-            (_, Inside::Segment) => "│",
-            (_, Inside::Nothing) => " ",
-        };
-        *inside = match (block.kind, *inside) {
-            (Kind::Segment, _) => Inside::Segment,
-            (Kind::Apart | Kind::Between | Kind::End, _) => Inside::Nothing,
-            (_, before) => before,
-        };
-        spans.push(self.theme.span(edge, Role::Frame));
         spans.push(self.theme.span(if block.relro { "┃" } else { " " }, Role::Good));
         let (word, role) = word(block);
-        spans.push(self.theme.span(format!("{word:<WORD$} "), role));
         let at = block.at.map(|at| format!("{at:#x}")).unwrap_or_default();
+        if block.kind == Kind::Inserted {
+            // The word needs the room of the place too; the place then stands where other parts have their name.
+            let room = WORD + 1 + self.places + 1;
+            spans.push(self.theme.span(format!("{:<room$}", cut(word, room, Cut::End)), role));
+            self.name_and_size(block, (at, Role::Quiet), spans);
+            return;
+        }
+        spans.push(self.theme.span(format!("{word:<WORD$} "), role));
         spans.push(self.theme.span(format!("{at:<0$} ", self.places), Role::Quiet));
-        let rest = self.cells.saturating_sub(2 + WORD + 1 + self.places + 1);
-        self.name_and_size(block, rest, spans);
+        self.name_and_size(block, name(block, self.order, self.names()), spans);
     }
 
-    fn name_and_size(self, block: &Block, cells: usize, spans: &mut Vec<Span<'static>>) {
-        let size = size(block);
-        let room = cells.saturating_sub(SIZE);
-        let (name, role) = name(block, room.saturating_sub(1));
+    /// Cells of a name.
+    const fn names(self) -> usize {
+        self.cells.saturating_sub(2 + WORD + 1 + self.places + 1 + 1 + SIZE)
+    }
+
+    fn name_and_size(self, block: &Block, (name, role): (String, Role), spans: &mut Vec<Span<'static>>) {
+        let room = self.names();
         let name = cut(&name, room, Cut::End).into_owned();
         let fill = match block.kind {
-            Kind::Segment => "─",
+            Kind::Segment | Kind::Whole(_) => "─",
             Kind::Between | Kind::Unused if block.size >= HUGE => "·",
             _ => " ",
         };
-        let blank = room.saturating_sub(width(&name) + 1);
+        let blank = room.saturating_sub(width(&name));
+        let fill = if blank == 0 { String::new() } else { format!(" {}", fill.repeat(blank - 1)) };
         spans.push(self.theme.span(name, role));
-        spans.push(self.theme.span(format!(" {}", fill.repeat(blank)), Role::Frame));
-        spans.push(self.theme.span(format!("{size:>SIZE$}"), Role::Quiet));
+        spans.push(self.theme.span(fill, Role::Frame));
+        spans.push(self.theme.span(format!(" {:>SIZE$}", size(block)), Role::Quiet));
     }
 }
 
 /// What became of a block, where that is worth a word.
 fn word(block: &Block) -> (&'static str, Role) {
     match block.kind {
-        Kind::Inserted => ("new", Role::Good),
+        Kind::Inserted => (inserted(block.size), Role::Good),
         Kind::Unused | Kind::Between | Kind::Apart => ("", Role::Quiet),
+        // What has no place in this order can't stand higher.
+        _ if block.at.is_none() && block.change == Change::Shifted => ("", Role::Quiet),
         _ => words::change(block.change),
     }
 }
@@ -172,22 +197,47 @@ fn size(block: &Block) -> String {
 }
 
 /// What a block is called in `cells` cells.
-fn name(block: &Block, cells: usize) -> (String, Role) {
+fn name(block: &Block, order: Order, cells: usize) -> (String, Role) {
     let quiet = matches!(block.change, Change::Same | Change::Shifted);
     let role = if quiet { Role::Quiet } else { Role::Strong };
     match block.kind {
         Kind::Segment => (format!("{} {}", block.name, block.flags), Role::Strong),
         Kind::Header => (format!("{} {}", block.name, block.flags), role),
+        Kind::Whole(count) => {
+            let name = format!("{} {}", block.name, block.flags);
+            let short = format!("{name}, {}", parts(count));
+            let unchanged = if block.change == Change::Same { " unchanged" } else { "" };
+            (first_to_fit([format!("{short}{unchanged}"), short, name.clone(), name], cells), Role::Quiet)
+        }
         Kind::Section | Kind::Table => (block.name.clone(), role),
         Kind::Apart => ("not loaded".to_owned(), Role::Strong),
+        Kind::Between if order == Order::Address => ("gap".to_owned(), Role::Quiet),
         Kind::Unused | Kind::Between => ("unused".to_owned(), Role::Quiet),
-        Kind::Inserted => (inserted(block.size).to_owned(), Role::Strong),
+        Kind::Inserted => (String::new(), Role::Quiet),
         Kind::End => ("end of file".to_owned(), role),
         Kind::Folded(count) => {
-            let short = counted(count, "part", "parts");
-            let long = format!("{short}: {}", block.name);
-            (if width(&long) <= cells { long } else { short }, Role::Quiet)
+            let short = parts(count);
+            let all = counted(count.tables + count.sections, "part", "parts");
+            let unchanged = if block.change == Change::Same { " unchanged" } else { "" };
+            let long = format!("{short}{unchanged}");
+            (first_to_fit([format!("{long}: {}", block.name), long, short, all], cells), Role::Quiet)
         }
+    }
+}
+
+/// The first of `forms` that fits into `cells`, or else the last.
+fn first_to_fit(forms: [String; 4], cells: usize) -> String {
+    let [.., last] = &forms;
+    forms.iter().find(|form| width(form) <= cells).unwrap_or(last).clone()
+}
+
+/// How many parts were folded: `headers, 5 sections`.
+fn parts(parts: Parts) -> String {
+    let sections = counted(parts.sections, "section", "sections");
+    match (parts.tables, parts.sections) {
+        (0, _) => sections,
+        (_, 0) => "headers".to_owned(),
+        (_, _) => format!("headers, {sections}"),
     }
 }
 
@@ -198,8 +248,7 @@ const fn inserted(size: u64) -> &'static str {
 
 /// Every part once: where it is now; what left a place is said there too.
 fn one_column(text: &mut Text, picture: &Picture, places: usize, cells: usize, theme: Theme) {
-    let column = Column { cells, places, theme };
-    let mut inside = Inside::Nothing;
+    let column = Column { order: picture.order, cells, places, theme };
     for stripe in &picture.stripes {
         let left = match (&stripe.before, &stripe.after) {
             (Some(before), None) => Some(before),
@@ -209,7 +258,8 @@ fn one_column(text: &mut Text, picture: &Picture, places: usize, cells: usize, t
         let left = left.filter(|block| !matches!(block.kind, Kind::Unused | Kind::Between)).map(left_here);
         for block in left.iter().chain(&stripe.after) {
             let mut spans = Vec::new();
-            column.draw(Some(block), &mut inside, &mut spans);
+            let is_segment = matches!(block.kind, Kind::Segment | Kind::Whole(_));
+            column.draw(Some(block), if is_segment { "─" } else { " " }, &mut spans);
             text.line(Line::from(spans));
         }
     }

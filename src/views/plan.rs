@@ -8,6 +8,7 @@ use super::theme::{Role, Theme};
 use super::words;
 use crate::app::state::State;
 use crate::engine::binary::Format;
+use crate::engine::report::fit_words;
 use crate::engine::report::plan::{PlannedEffect, Step};
 use crate::engine::stage::SnapshotStep;
 use ratatui::text::Line;
@@ -272,6 +273,11 @@ fn about_effect(text: &mut Text, effect: &PlannedEffect) {
     }
     if let Some(detail) = &effect.detail {
         text.labelled("what", detail, Role::Plain);
+    }
+    if let Some(fit) = &effect.fit {
+        text.labelled("fits", &fit_words::chosen(fit), Role::Strong);
+        let (relro, role) = words::relro(fit.relro);
+        text.labelled("RELRO", relro, role);
     }
     let cost = format!("reads at most {}, writes at most {}", words::bytes(effect.reads), words::bytes(effect.writes));
     text.labelled("cost", &cost, Role::Plain);

@@ -41,6 +41,9 @@ pub fn page(state: &State, page: FitPage, theme: Theme, cells: usize) -> Vec<Lin
         rooms(&mut text, fit, cells, theme);
         ways(&mut text, fit);
         besides(&mut text, fit);
+        if cells < WIDE {
+            particulars(&mut text, fit);
+        }
     }
     text.into_lines()
 }
@@ -62,11 +65,10 @@ pub fn head<'a>(text: &mut Text, state: &'a State, page: FitPage) -> Option<(&'a
 }
 
 fn cost(text: &mut Text, edit: &PlannedEffect, fit: &Fit) {
-    text.paragraph(edit.detail.as_deref().unwrap_or_default(), Role::Quiet);
-    text.blank();
     way(text, fit);
     let writes = format!("writes at most {}; {}", words::bytes(edit.writes), fit_words::growth(fit));
     text.paragraph(&writes, Role::Plain);
+    text.paragraph(edit.detail.as_deref().unwrap_or_default(), Role::Quiet);
 }
 
 /// The way that is taken, and what becomes of RELRO.
@@ -87,16 +89,13 @@ fn rooms(text: &mut Text, fit: &Fit, cells: usize, theme: Theme) {
         Cell::fixed("has", Role::Quiet, 7).right(),
     ];
     if cells >= WIDE {
-        parts.extend([Cell::fixed("", Role::Quiet, 2 + BAR + 15), Cell::rest("bytes; which", Role::Quiet, 1)]);
+        parts.extend([Cell::fixed("bytes", Role::Quiet, 2 + BAR + 15), Cell::rest("which", Role::Quiet, 1)]);
     } else {
         parts.push(Cell::rest("bytes", Role::Quiet, 1));
     }
     text.line(owned(line(parts, cells, theme)));
     for room in &fit.rooms {
         text.line(owned(room_line(room, cells, theme)));
-        if cells < WIDE {
-            text.hanging("  ", &room.detail, Role::Quiet);
-        }
     }
 }
 
@@ -151,6 +150,19 @@ fn besides(text: &mut Text, fit: &Fit) {
     text.heading("what it does to the file besides");
     for consequence in &fit.consequences {
         text.hanging("· ", consequence, Role::Plain);
+    }
+}
+
+/// What every room is made of, where its line has no place for that.
+fn particulars(text: &mut Text, fit: &Fit) {
+    if fit.rooms.is_empty() {
+        return;
+    }
+    text.blank();
+    text.heading("the room in particular");
+    for room in &fit.rooms {
+        let place = format!("{:<PLACE$} ", fit_words::place(room.place));
+        text.marked(&place, Role::Quiet, &room.detail, Role::Plain);
     }
 }
 

@@ -288,17 +288,7 @@ fn the_layout_before_and_after() {
 #[test]
 fn the_layout_of_a_library_whose_sections_make_way() {
     let make = edit(&[Action::Fit, Action::NextEdit]);
-    says(
-        &make(120, 40),
-        &[
-            "libgreet-47542e49.so.1",
-            "new",
-            "moved",
-            ".note.gnu.build-id",
-            "other program headers",
-            "0x200, 36 B → 0x3c40, 36 B",
-        ],
-    );
+    says(&make(120, 40), &["libgreet-47542e49.so.1", "new", "moved", ".note.gnu.build-id"]);
     pictures("layout-appended", make);
 }
 

@@ -41,11 +41,17 @@ fn requests() -> Vec<Vec<EditRequest>> {
 #[test]
 fn every_kind_of_request_is_proven_and_applied() {
     let built = Built::new();
-    let mut proven = 0;
+    let (mut proven, mut inserted) = (0, 0);
     for name in FILES {
         for requests in requests() {
             let before = built.bytes(name);
-            let Ok(plan) = Builtin::default().plan(&source(&before), &requests).unwrap() else { continue };
+            let plan = match Builtin::default().plan(&source(&before), &requests).unwrap() {
+                Ok(plan) => plan,
+                Err(refusal) => {
+                    assert!(!refusal.reason.contains("proof"), "{name} {requests:?}: {refusal}");
+                    continue;
+                }
+            };
             let foretold = Expected::of(&source(&before), &plan).unwrap();
             assert_eq!(foretold.proof().failure(), None, "{name} {requests:?}");
             assert_eq!(foretold.proof().checks.len(), 14);
@@ -58,9 +64,12 @@ fn every_kind_of_request_is_proven_and_applied() {
             foretold.confirm(&after).unwrap();
             assert_eq!(std::fs::read(&file).unwrap(), overlaid(&before, &plan));
             proven += usize::from(!plan.is_empty());
+            inserted += usize::from(plan.insertion.is_some());
         }
     }
     assert!(proven > 40, "{proven}");
+    let has_padding = built.bytes("libtiny.so").windows(15).any(|bytes| bytes == b".relro_padding\0");
+    assert_eq!(inserted > 0, has_padding, "what lld links is given a page");
 }
 
 #[test]

@@ -66,8 +66,14 @@ impl Elf64 {
 
     /// Where the first dynamic entry of `tag` stands.
     pub fn dynamic(&self, tag: u64) -> usize {
-        let start = self.long(self.segment(2) + P_OFFSET) as usize;
-        (0..).map(|number| start + number * 16).find(|&at| self.long(at) == tag).unwrap()
+        self.find_dynamic(tag).unwrap_or_else(|| panic!("no dynamic entry {tag:#x}"))
+    }
+
+    /// The same, if there is one.
+    pub fn find_dynamic(&self, tag: u64) -> Option<usize> {
+        let segment = self.segment(2);
+        let (start, length) = (self.long(segment + P_OFFSET) as usize, self.long(segment + P_FILESZ) as usize);
+        (start..start + length).step_by(16).find(|&at| self.long(at) == tag)
     }
 
     /// The value of the first dynamic entry of `tag`.

@@ -35,6 +35,9 @@ fn edit() -> Outcome {
     assert_eq!(file["plan"]["size_after"], file["after"]["size"]);
     let patches = file["plan"]["patches"].as_array().unwrap();
     assert!(!patches.is_empty() && patches.iter().all(|patch| patch["length"].as_u64() > Some(0)));
+    let checks = file["proof"]["checks"].as_array().unwrap();
+    assert!(checks.len() > 10 && checks.iter().all(|check| check["ok"] == true));
+    assert_eq!(file["proof"]["hardening_after"], file["after"]["hardening"], "foreseen, and read again");
     assert_eq!(file["written"]["to"], file["path"]);
     assert_eq!((&file["refusal"], &file["error"], &file["output"]), (&Value::Null, &Value::Null, &Value::Null));
     Ok(())

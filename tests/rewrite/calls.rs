@@ -161,7 +161,7 @@ pub fn going_back() {
     let old = std::fs::read(&path).unwrap();
     let edit = told(Kind::Hand, Way::InPlace, inserting(Kind::Hand, &path), &path);
     let mut states = 0;
-    for first in (1..).step_by(4) {
+    for first in (1..).step_by(5) {
         let mut torn_before = None;
         for second in 1.. {
             let died = dies(&edit, first);

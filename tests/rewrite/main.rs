@@ -60,6 +60,7 @@ const ALWAYS: &[Named] = &[
     ("another_files_log_is_left_alone", refusals::another_files_log_is_left_alone),
     ("a_damaged_log_is_left_alone", refusals::a_damaged_log_is_left_alone),
     ("a_changed_file_is_not_written_over", refusals::a_changed_file_is_not_written_over),
+    ("what_can_only_be_copied_is_copied", refusals::what_can_only_be_copied_is_copied),
     ("one_edit_at_a_time", refusals::one_edit_at_a_time),
 ];
 
@@ -68,6 +69,7 @@ const EXT4: &[Named] = &[
     ("killed_at_random_on_ext4", kills::on_ext4),
     ("a_read_only_disk_costs_nothing", refusals::a_read_only_disk_costs_nothing),
     ("what_another_user_may_not_write", refusals::what_another_user_may_not_write),
+    ("an_owner_that_a_copy_could_not_have", refusals::an_owner_that_a_copy_could_not_have),
     ("a_full_ext4_costs_nothing", refusals::a_full_ext4_costs_nothing),
 ];
 

@@ -157,6 +157,15 @@ pub fn another_files_log_is_left_alone() {
     assert!(said.contains("is of another file"), "{said}");
     assert!(std::fs::read(&path).unwrap() == old[..2_000_000]);
     assert_eq!(write(&path, 5, Way::Beside).unwrap().way, Taken::Beside);
+    // A build that writes the same inode anew, and gives it the same size, is not undone either.
+    let log = std::fs::read(log_of(&path)).unwrap();
+    let built = directory.path().join("built");
+    make(&built);
+    tear(&built);
+    let newer = Random::new(2).bytes(SIZE as usize);
+    OpenOptions::new().write(true).open(&built).unwrap().write_all_at(&newer, 0).unwrap();
+    assert_eq!(roll_back(&built, &Context::new()).unwrap(), Some(RolledBack::Foreign));
+    assert!(std::fs::read(&built).unwrap() == newer && std::fs::read(log_of(&path)).unwrap() == log);
     // Where the torn file gets its name back, it gets its bytes back.
     std::fs::rename(&aside, &path).unwrap();
     assert_eq!(roll_back(&path, &Context::new()).unwrap(), Some(RolledBack::Restored));
@@ -176,7 +185,10 @@ pub fn a_damaged_log_is_left_alone() {
         std::fs::write(log_of(&path), &damaged).unwrap();
         assert!(matches!(roll_back(&path, &Context::new()), Err(Error::Malformed { .. })), "byte {at}");
         std::fs::write(log_of(&path), &log[..at]).unwrap();
-        assert!(matches!(roll_back(&path, &Context::new()), Err(Error::Malformed { .. })), "{at} bytes");
+        match roll_back(&path, &Context::new()) {
+            Ok(None) => assert!(at == 0 && !log_of(&path).exists(), "its edit never began"),
+            other => assert!(matches!(other, Err(Error::Malformed { .. })), "{at} bytes"),
+        }
     }
     assert!(std::fs::read(&path).unwrap() == torn);
     let output = Command::new(env!("CARGO_BIN_EXE_wheelwright")).arg("audit").arg(&path).output().unwrap();
@@ -280,6 +292,52 @@ pub fn what_another_user_may_not_write() {
             assert_eq!(names(&disk.root), ["file"]);
         }
     }
+}
+
+/// A file of another owner that we may write: in place it keeps that, beside it could not.
+pub fn an_owner_that_a_copy_could_not_have() {
+    let disk = Disk::new("ext4", 64);
+    let path = disk.root.join("file");
+    let old = make(&path);
+    std::fs::set_permissions(disk.root.parent().unwrap(), Permissions::from_mode(0o755)).unwrap();
+    std::fs::set_permissions(&disk.root, Permissions::from_mode(0o777)).unwrap();
+    std::os::unix::fs::chown(&path, Some(1234), Some(4321)).unwrap();
+    std::fs::set_permissions(&path, Permissions::from_mode(0o666)).unwrap();
+    for way in [Way::Beside, Way::Auto] {
+        let mut child = Command::new(std::env::current_exe().unwrap());
+        child.env("WHEELWRIGHT_REWRITE", told(Kind::Hand, way, 7, &path)).uid(65534).gid(65534);
+        let output = child.output().unwrap();
+        let now = std::fs::read(&path).unwrap();
+        let metadata = std::fs::metadata(&path).unwrap();
+        assert_eq!((metadata.uid(), metadata.gid(), metadata.mode() & 0o7777), (1234, 4321, 0o666), "{way:?}");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.success(), way == Way::Auto, "{said}");
+        assert!(now == if way == Way::Auto { spliced(&old, &plan(7, SIZE)) } else { old.clone() }, "{way:?}");
+        assert_eq!(names(&disk.root), ["file"]);
+    }
+}
+
+pub fn what_can_only_be_copied_is_copied() {
+    let directory = tempfile::tempdir().unwrap();
+    let long = directory.path().join("n".repeat(245));
+    let old = make(&long);
+    assert_eq!(roll_back(&long, &Context::new()).unwrap(), None);
+    let written = write(&long, 7, Way::InPlace).unwrap();
+    assert!(written.way == Taken::Beside && written.note.unwrap().contains("too long"));
+    assert!(std::fs::read(&long).unwrap() == spliced(&old, &plan(7, SIZE)));
+    let source = directory.path().join("waits.c");
+    std::fs::write(&source, "#include <unistd.h>\nint main(void) { return pause(); }\n").unwrap();
+    let program = directory.path().join("waits");
+    assert!(Command::new("cc").arg("-o").args([&program, &source]).status().unwrap().success());
+    let old = std::fs::read(&program).unwrap();
+    let mut running = Command::new(&program).spawn().unwrap();
+    let done = write(&program, 5, Way::InPlace);
+    running.kill().unwrap();
+    running.wait().unwrap();
+    let written = done.unwrap();
+    assert!(written.way == Taken::Beside && written.note.unwrap().contains("running"));
+    assert!(std::fs::read(&program).unwrap() == spliced(&old, &plan(5, old.len() as u64)));
+    assert_eq!(names(directory.path()).len(), 3);
 }
 
 /// Fills `disk` but for `left` bytes, as near as its blocks allow.

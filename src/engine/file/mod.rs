@@ -6,10 +6,12 @@ mod copy;
 mod hash;
 mod identity;
 mod map;
+mod private;
 mod windows;
 
 pub use copy::{CopyMethod, clone_data, copy_data, copy_sparse, reflink_or_copy};
 pub use hash::{Sha256Hex, sha256};
 pub use identity::Identity;
 pub use map::Mapped;
+pub use private::{NAME_MAX, is_private, private_beside};
 pub use windows::{MemoryBytes, ReadAt, Windows};

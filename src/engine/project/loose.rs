@@ -1,8 +1,7 @@
 //! Native files that no cargo metadata names: given by path, or found by walking a folder.
 
 use crate::engine::binary::{self, Format, ObjectKind};
-use crate::engine::file::Windows;
-use crate::engine::repair::rewrite;
+use crate::engine::file::{Windows, is_private};
 use crate::engine::report::audit::ArtifactKind;
 use crate::engine::{Context, Result};
 use std::collections::BTreeSet;
@@ -75,7 +74,7 @@ pub(super) fn walk(directory: &Path, context: &Context) -> Result<Vec<PathBuf>> 
                 if depth < DEPTH && !is_skipped(&entry) {
                     open.push((entry, depth + 1));
                 }
-            } else if metadata.is_file() && !rewrite::is_private(&entry) && is_native(&entry) {
+            } else if metadata.is_file() && !is_private(&entry) && is_native(&entry) {
                 found.insert(entry);
             }
         }

@@ -3,6 +3,7 @@
 use super::audit::{Hardening, ReadError};
 use super::fit::Fit;
 use super::lossy;
+use super::proof::Proof;
 use crate::engine::binary::elf::{self, os_abi_name};
 use crate::engine::binary::{RunPath, RunPathTag, Slice};
 use crate::engine::repair::rewrite::{Inserted, Taken, Written};
@@ -39,6 +40,8 @@ pub struct ElfFile {
     pub asked: Vec<String>,
     /// What is done to it; null when it can't be read, the edit is refused, or nothing was asked for.
     pub plan: Option<ElfPlan>,
+    /// What was checked of the planned result before anything was written; null when nothing is changed.
+    pub proof: Option<Proof>,
     /// Why the edit can't be made; null when it can.
     pub refusal: Option<ElfRefusal>,
     /// How the result was written; null when nothing was.

@@ -16,6 +16,7 @@ use super::{FINDINGS, OK, TROUBLE, environment, torn};
 use crate::engine::audit::read_error;
 use crate::engine::binary::{self, Format, Slice};
 use crate::engine::file::{ReadAt, Windows};
+use crate::engine::repair::proof::{Overlay, prove};
 use crate::engine::repair::rewrite::{RolledBack, Way, log_of, roll_back};
 use crate::engine::repair::{Builtin, EditOptions, EditPlan, EditRequest, Editor, describe_request};
 use crate::engine::report::elf::{ElfDocument, ElfFile, ElfPlan, ElfState};
@@ -121,6 +122,7 @@ fn blank(path: &Path, arguments: &Elf) -> ElfFile {
         before: None,
         asked: Vec::new(),
         plan: None,
+        proof: None,
         refusal: None,
         written: None,
         after: None,
@@ -186,7 +188,7 @@ impl Job<'_> {
         if let Some(note) = &written.note {
             output.note(format_args!("note: {}: {note}", path.display()));
         }
-        if written.to.is_file() {
+        if self.arguments.json && written.to.is_file() {
             file.after = Some(ElfState::of(&read(&written.to)?.1));
         }
         file.written = Some(written);
@@ -207,6 +209,10 @@ impl Job<'_> {
         match self.editor.plan(source, requests)? {
             Ok(plan) => {
                 file.plan = Some(ElfPlan::from(&plan));
+                // The editor has proven its plan; it is done once more only for whoever reads what was checked.
+                if !plan.is_empty() && (self.arguments.json || self.arguments.dry_run) {
+                    file.proof = Some(prove(source, &Overlay::new(source, &plan), &plan)?);
+                }
                 Ok(Some(plan))
             }
             Err(refusal) => {

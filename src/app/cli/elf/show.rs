@@ -25,6 +25,11 @@ pub fn plan(file: &ElfFile, output: &mut Output) -> Result<()> {
     if let Some(fit) = &plan.fit {
         fit_text::print(fit, true, 2, output)?;
     }
+    if let Some(proof) = &file.proof {
+        let passed = proof.checks.iter().filter(|check| check.ok).count();
+        let all = words::counted(proof.checks.len(), "check", "checks");
+        output.line(format_args!("  proven beforehand: {passed} of {all} passed"))?;
+    }
     heading("writes", output)?;
     for patch in &plan.patches {
         output.line(format_args!("    {:#010x} {:>8}  {}", patch.offset, patch.length, patch.meaning))?;

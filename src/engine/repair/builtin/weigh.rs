@@ -173,7 +173,9 @@ pub(super) fn weigh(
     let wanted_in_padding = lack.pieces(&lack.entries).iter().fold(0, |sum, piece| sum + piece.length);
     let redundant = {
         let (mut left, mut found) = (edit.entries.clone(), Vec::new());
-        while let Some(one) = redundant::said_twice(&left).or_else(|| redundant::hint(&left)) {
+        while found.len() < redundant::MOST
+            && let Some(one) = redundant::said_twice(&left).or_else(|| redundant::hint(&left))
+        {
             left.remove(one.number);
             found.push(one.why);
         }
@@ -193,6 +195,9 @@ pub(super) fn interpreter_room(facts: &Facts) -> u64 {
 fn fitting(facts: &Facts, entries: &[Valued], with_hints: bool) -> Fitting {
     let capacity = facts.tables.dynamic.len() as u64 + facts.tables.dynamic_nulls.saturating_sub(1);
     let (mut left, mut given_up) = (entries.to_vec(), Vec::new());
+    if left.len() as u64 > capacity.saturating_add(redundant::MOST as u64) {
+        return Err((left.len() as u64, capacity));
+    }
     while left.len() as u64 > capacity {
         let hint = || redundant::hint(&left).filter(|_| with_hints);
         let Some(one) = redundant::said_twice(&left).or_else(hint) else {

@@ -67,7 +67,7 @@ pub fn prove(before: &dyn ReadAt, after: &dyn ReadAt, plan: &EditPlan) -> Result
     proof.hardening_after = Some(new.hardening());
     let requests = plan.requests.as_slice();
     let mut add = |what: Checked, faults: &dyn Fn(&State<'_>) -> Result<Vec<String>>, changes: Result<Vec<String>>| {
-        let found = fresh(told(faults(&old))?, told(faults(&new))?, told(changes)?);
+        let found = fresh(&told(faults(&old))?, told(faults(&new))?, told(changes)?);
         proof.checks.push(check(what, found));
         Ok::<(), Error>(())
     };
@@ -98,21 +98,14 @@ fn none(_: &State<'_>) -> Result<Vec<String>> {
 /// What can't be read is a fault, and the same one before and after; what the system refuses is an error.
 fn told(faults: Result<Vec<String>>) -> Result<Vec<String>> {
     match faults {
-        Err(Error::Malformed { expected, .. }) => Ok(vec![expected]),
+        Err(Error::Malformed { .. }) => Ok(vec!["something that it leads to does not lie in the file".to_owned()]),
         other => other,
     }
 }
 
-/// The faults of `new` that are not in `old`, and the `changes`.
-fn fresh(mut old: Vec<String>, new: Vec<String>, changes: Vec<String>) -> Vec<String> {
-    let mut fresh = Vec::new();
-    for fault in new.into_iter().chain(changes) {
-        match old.iter().position(|known| *known == fault) {
-            Some(known) => drop(old.swap_remove(known)),
-            None => fresh.push(fault),
-        }
-    }
-    fresh
+/// The faults of `new`, and the `changes`, that are not faults of `old` already.
+fn fresh(old: &[String], new: Vec<String>, changes: Vec<String>) -> Vec<String> {
+    new.into_iter().chain(changes).filter(|fault| !old.contains(fault)).collect()
 }
 
 fn check(what: Checked, faults: Vec<String>) -> Check {

@@ -119,8 +119,12 @@ fn dynamic(state: &State<'_>) -> Vec<String> {
             SHT_GNU_VERSYM => (DT_VERSYM, "VERSYM"),
             SHT_GNU_VERDEF => (DT_VERDEF, "VERDEF"),
             SHT_GNU_VERNEED => {
-                if Some(u64::from(section.sh_info)) != tables.dynamic_value(DT_VERNEEDNUM) {
+                if u64::from(section.sh_info) != tables.dynamic_value(DT_VERNEEDNUM).unwrap_or(0) {
                     faults.push("DT_VERNEEDNUM and its section header disagree".to_owned());
+                }
+                // A section that lost its last record stays behind as an empty one.
+                if section.sh_info == 0 {
+                    continue;
                 }
                 (DT_VERNEED, "VERNEED")
             }

@@ -9,7 +9,7 @@ use crate::engine::repair::EditRequest;
 use goblin::elf::header::ET_DYN;
 use goblin::elf::program_header::{
     PF_X, PT_DYNAMIC, PT_GNU_PROPERTY, PT_GNU_RELRO, PT_GNU_STACK, PT_INTERP, PT_LOAD, PT_NOTE, PT_NULL, PT_PHDR,
-    PT_TLS,
+    PT_TLS, pt_to_str,
 };
 use std::collections::BTreeMap;
 
@@ -19,11 +19,15 @@ const LONGEST_INTERPRETER: u64 = 4096;
 /// What is wrong with the segments of `state` besides its `PT_LOAD`s.
 pub(super) fn faults(state: &State<'_>) -> Result<Vec<String>> {
     let mut faults = Vec::new();
+    let mut seen: BTreeMap<u32, usize> = BTreeMap::new();
     for segment in &state.tables().segments {
+        let number = seen.entry(segment.p_type).or_default();
+        *number += 1;
         if matches!(segment.p_type, PT_LOAD | PT_NULL | PT_PHDR | PT_GNU_STACK) || segment.p_memsz == 0 {
             continue;
         }
-        let name = name(segment);
+        // Not by its address: what is wrong with it, and moves, is as wrong as before.
+        let name = format!("{} {number}", pt_to_str(segment.p_type));
         // The zeros behind a TLS image are made for each thread; RELRO may end where its page does.
         let in_memory = match segment.p_type {
             PT_TLS | PT_GNU_RELRO => segment.p_filesz,
@@ -42,10 +46,10 @@ pub(super) fn faults(state: &State<'_>) -> Result<Vec<String>> {
         }
     }
     if let Some(interpreter) = state.segment(PT_INTERP) {
-        let length = interpreter.p_filesz;
+        let (length, start) = (interpreter.p_filesz, interpreter.p_offset);
         if !(2..=LONGEST_INTERPRETER).contains(&length) {
             faults.push("the length of PT_INTERP is none that the kernel takes".to_owned());
-        } else if state.source.bytes(interpreter.p_offset.saturating_add(length - 1), 1)? != [0] {
+        } else if state.source.bytes(start.saturating_add(length - 1), 1)? != [0] {
             faults.push("PT_INTERP does not end with a NUL".to_owned());
         }
     }
@@ -116,7 +120,11 @@ fn compare(
     }
     if (old.p_filesz, old.p_memsz, old.p_align) != (new.p_filesz, new.p_memsz, new.p_align) {
         faults.push(format!("{name} has another length or alignment"));
-    } else if old.p_filesz > 0 && !laid.same(before, after, old.p_offset, new.p_offset, old.p_filesz)? {
+        return Ok(());
+    }
+    // What did not lie in the file before is none of an edit's.
+    let has_bytes = old.p_offset.checked_add(old.p_filesz).is_some_and(|end| end <= before.source.size());
+    if has_bytes && old.p_filesz > 0 && !laid.same(before, after, old.p_offset, new.p_offset, old.p_filesz)? {
         faults.push(format!("{name} holds other bytes"));
     }
     Ok(())

@@ -9,6 +9,7 @@ use super::{Taken, Written};
 use crate::engine::file::{CopyMethod, clone_data, copy_data};
 use crate::engine::repair::{EditPlan, Editor};
 use crate::engine::{Context, Error, Result};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 /// An edit that is to be made beside the file.
@@ -63,10 +64,21 @@ impl Beside<'_> {
             .map_or_else(|| self.copy(&private, context), |()| Ok(CopyMethod::Reflink))?;
         let (inserted, bytes_written) = self.edit(&private, method, context)?;
         attributes.give_mode(&private.file, output)?;
-        private.file.sync_all().map_err(Error::io("sync", output))?;
+        sync(&private, output)?;
         self.source.still_the_same(self.path)?;
         private.swap_in(output)?;
         Ok(Written { way: Taken::Beside, cloned: method == CopyMethod::Reflink, inserted, bytes_written, note: None })
+    }
+
+    /// Whether a file that we make may be given the file's owner; usually it has that anyway.
+    pub fn keeps_owner(&self) -> Result<bool> {
+        let metadata = self.source.file.metadata().map_err(Error::io("look at", self.path))?;
+        let user = rustix::process::geteuid();
+        if user.is_root() || (metadata.uid(), metadata.gid()) == (user.as_raw(), rustix::process::getegid().as_raw()) {
+            return Ok(true);
+        }
+        let private = Private::beside(self.path)?;
+        Ok(Attributes::of(&self.source.file, self.path)?.give_owner(&private.file, self.path).is_ok())
     }
 
     fn private(&self, attributes: &Attributes) -> Result<Private> {
@@ -111,7 +123,7 @@ impl Beside<'_> {
     ) -> Result<Written> {
         let (inserted, bytes_written) = self.edit(&private, method, context)?;
         attributes.give(&private.file, self.path)?;
-        private.file.sync_all().map_err(Error::io("sync", self.path))?;
+        sync(&private, self.path)?;
         self.source.still_the_same(self.path)?;
         private.swap_in(self.path)?;
         let others = self.source.identity.links.saturating_sub(1);
@@ -125,3 +137,17 @@ impl Beside<'_> {
         Ok(Written { way: Taken::Beside, cloned: method == CopyMethod::Reflink, inserted, bytes_written, note })
     }
 }
+
+/// Brings the private file to the disk before it takes the place of `target`. Where the filesystem does that by itself with a
+/// file that replaces another, and says at once when there is no room, an edit of a small file is spared the wait.
+fn sync(private: &Private, target: &Path) -> Result<()> {
+    #[cfg(target_os = "linux")]
+    if rustix::fs::fstatfs(&private.file).is_ok_and(|system| BY_ITSELF.contains(&(system.f_type as u64))) {
+        return Ok(());
+    }
+    private.file.sync_all().map_err(Error::io("sync", target))
+}
+
+/// ext4 (its `auto_da_alloc`), btrfs, and tmpfs, which has no disk: `f_type` of statfs(2).
+#[cfg(target_os = "linux")]
+const BY_ITSELF: [u64; 3] = [0xef53, 0x9123_683e, 0x0102_1994];

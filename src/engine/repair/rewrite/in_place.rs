@@ -1,14 +1,17 @@
 //! The edit in the file itself, under an undo log: for files whose copy would be dear.
 
 use super::attributes::Attributes;
-use super::carry::carry_out;
+use super::carry::{carry_out, open_planned};
 use super::insert::{Blocks, Inserted, Shifting};
 use super::lock::FileLock;
 use super::recover::{log_of, undo};
+use super::sample;
 use super::undo::{self as log, Header};
 use super::{Taken, Written};
+use crate::engine::file::NAME_MAX;
 use crate::engine::repair::{EditPlan, Editor};
 use crate::engine::{Context, Error, Result};
+use std::io::ErrorKind;
 use std::path::Path;
 
 /// Edits the file `path` in place. The inner error says why only a copy will do; nothing was changed then.
@@ -41,15 +44,24 @@ pub fn write(
     if blocks.is_none() && !at_the_end {
         return Ok(Err(unavailable()));
     }
-    let attributes = Attributes::of(&source.file, path)?;
-    let metadata = source.file.metadata().map_err(Error::io("look at", path))?;
+    if log_path.file_name().is_none_or(|name| name.len() > NAME_MAX) {
+        return Ok(Err("its name is too long for an undo log beside it, so that it was copied".to_owned()));
+    }
+    // Opened for writing before anything is learned of it: an overlay makes another file of it at that moment.
+    let file = match open_planned(path, plan) {
+        Err(Error::Io { source, .. }) if source.kind() == ErrorKind::ExecutableFileBusy => {
+            return Ok(Err("it is running, so that it was copied".to_owned()));
+        }
+        opened => opened?,
+    };
+    let attributes = Attributes::of(&file, path)?;
+    let metadata = file.metadata().map_err(Error::io("look at", path))?;
+    let sample = sample::before(&file, path, metadata.len())?;
     let ranges = log::ranges(plan, blocks);
-    let header = Header::of(&metadata, plan, blocks, ranges.len() as u64);
-    let logged = log::write(&log_path, &header, &ranges, &source.file, path, context)?;
+    let header = Header::of(&metadata, plan, blocks, ranges.len() as u64, sample);
+    let logged = log::write(&log_path, &header, &ranges, &file, path, context)?;
     say(&format!(
-        "{}: edited in place; until that is done other programs see a torn file, and an interrupted edit is rolled back \
-         from {}",
-        path.display(),
+        "it is edited in place: until that is done other programs see a torn file; what interrupts it is rolled back from {}",
         log_path.display()
     ));
     let mut inserted = None;
@@ -61,11 +73,11 @@ pub fn write(
             }
             file.sync_all().map_err(Error::io("sync", path))
         })
-        .and_then(|()| attributes.give(&source.file, path))
+        .and_then(|()| attributes.give(&file, path))
         .and_then(|()| std::fs::remove_file(&log_path).map_err(Error::io("remove", &log_path)));
     if let Err(error) = done {
         // Going back is not to be cancelled again.
-        undo(path, source, &Context::new())?;
+        undo(path, &Context::new())?;
         return if inserted == Some(Inserted::Unavailable) { Ok(Err(unavailable())) } else { Err(error) };
     }
     let bytes_written = plan.writes + logged;
@@ -73,5 +85,5 @@ pub fn write(
 }
 
 fn unavailable() -> String {
-    "the filesystem can't insert a page in place, so that the file was copied".to_owned()
+    "the filesystem can't insert a page in place, so that it was copied".to_owned()
 }

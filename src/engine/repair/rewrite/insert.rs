@@ -50,14 +50,14 @@ impl Blocks {
     /// and where its blocks are too large for `insertion`.
     pub fn of(file: &File, size: u64, insertion: Insertion) -> Option<Self> {
         let block = block_size(file)?;
-        let fits = insertion.length > 0 && insertion.length % block == 0 && insertion.offset < size;
+        let fits = insertion.length > 0 && insertion.length.is_multiple_of(block) && insertion.offset < size;
         fits.then(|| Self { start: insertion.offset - insertion.offset % block, length: insertion.length })
     }
 }
 
 fn block_size(file: &File) -> Option<u64> {
     let block = rustix::fs::fstatvfs(file).ok()?.f_bsize;
-    let block = if BLOCK % block.max(1) == 0 { BLOCK } else { block };
+    let block = if BLOCK.is_multiple_of(block.max(1)) { BLOCK } else { block };
     (block.is_power_of_two() && block <= LARGEST_BLOCK).then_some(block)
 }
 
@@ -84,11 +84,11 @@ pub fn insert(
         file.set_len(end).map_err(Error::io("make longer", path))?;
         return Ok(Inserted::Extended);
     }
-    if let Some(blocks) = Blocks::of(file, size, insertion) {
-        if insert_blocks(file, path, blocks)? {
-            move_back(file, path, blocks, offset)?;
-            return Ok(Inserted::Blocks);
-        }
+    if let Some(blocks) = Blocks::of(file, size, insertion)
+        && insert_blocks(file, path, blocks)?
+    {
+        move_back(file, path, blocks, offset)?;
+        return Ok(Inserted::Blocks);
     }
     if shifting == Shifting::Refused {
         return Ok(Inserted::Unavailable);

@@ -13,11 +13,11 @@ mod insert;
 mod lock;
 mod private;
 mod recover;
+mod sample;
 mod undo;
 
 pub use carry::{Write, carry_out, check_size, open_planned};
 pub use insert::{Inserted, Shifting};
-pub use private::is_private;
 pub use recover::{RolledBack, log_of, roll_back};
 
 use crate::engine::file::Windows;
@@ -33,7 +33,8 @@ pub const LARGE: u64 = 256 << 20;
 /// How a file may be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Way {
-    /// Beside the file where the copy is a reflink or smaller than [`LARGE`]; else in place under an undo log.
+    /// Beside the file where the copy is a reflink or smaller than [`LARGE`] and can have its owner; else in place under an undo
+    /// log.
     #[default]
     Auto,
     /// Always beside the file, and swapped in.
@@ -111,16 +112,18 @@ pub fn write_plan(
     roll_back(path, context)?;
     let source = FileLock::take(path)?;
     let beside = Beside { path, source: &source, editor, plan };
-    let in_place = || in_place::write(path, &source, editor, plan, say, context);
+    let in_place = || match in_place::write(path, &source, editor, plan, say, context)? {
+        Ok(written) => Ok(written),
+        Err(why) => beside.copied(Some(why), context),
+    };
     // An editor that can't say what it writes can't be undone.
     let logged = !plan.patches.is_empty();
+    let dear = plan.size_before >= LARGE;
     match way {
-        Way::InPlace if logged => {
-            in_place().and_then(|done| done.map_or_else(|why| beside.copied(Some(why), context), Ok))
-        }
-        Way::Auto if logged && plan.size_before >= LARGE => match beside.cloned(context)? {
+        Way::InPlace if logged => in_place(),
+        Way::Auto if logged && (dear || !beside.keeps_owner()?) => match beside.cloned(context)? {
             Some(written) => Ok(written),
-            None => in_place().and_then(|done| done.map_or_else(|why| beside.copied(Some(why), context), Ok)),
+            None => in_place(),
         },
         Way::Auto | Way::Beside | Way::InPlace => beside.copied(None, context),
     }
@@ -138,6 +141,10 @@ pub fn write_to(
     context: &Context,
 ) -> Result<Written> {
     let path = &real(path)?;
+    if std::fs::canonicalize(output).is_ok_and(|output| output == *path) {
+        return write_plan(path, editor, plan, Way::Beside, &|_| (), context);
+    }
+    roll_back(path, context)?;
     let source = FileLock::take(path)?;
     Beside { path, source: &source, editor, plan }.to(output, context)
 }

@@ -1,21 +1,13 @@
 //! A new file beside the one that it will replace: hidden, locked while its maker lives, removed unless it is swapped in.
 
 use super::lock::lock;
-use crate::engine::file::Identity;
+use crate::engine::file::{Identity, private_beside};
 use crate::engine::{Error, Result};
-use sha2::{Digest, Sha256};
-use std::ffi::{OsStr, OsString};
-use std::fmt::Write as _;
 use std::fs::{File, OpenOptions};
 use std::io::ErrorKind;
-use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-/// What our private files' names end with.
-const ENDING: &str = ".wheelwright-new";
-/// The longest file name of the filesystems that there are (`NAME_MAX`), in bytes.
-const LONGEST: usize = 255;
 /// How often a leftover may turn up again between its removal and our own file.
 const TRIES: usize = 8;
 
@@ -36,7 +28,7 @@ impl Private {
     /// # Errors
     /// [`Error::Locked`] while another process makes one for the same target, [`Error::Io`].
     pub fn beside(target: &Path) -> Result<Self> {
-        let path = name(target);
+        let path = private_beside(target);
         for _ in 0..TRIES {
             match OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(&path) {
                 Ok(file) => {
@@ -89,7 +81,7 @@ impl Drop for Private {
 /// # Errors
 /// [`Error::Io`].
 pub fn sweep(target: &Path) -> Result<bool> {
-    let path = name(target);
+    let path = private_beside(target);
     match Identity::of(&path)? {
         Some(found) if found.is_file() => {}
         _ => return Ok(false),
@@ -108,29 +100,4 @@ pub fn sweep(target: &Path) -> Result<bool> {
     let mut leftover = Private { path, file, let_go: true };
     leftover.let_go = !leftover.is_there()?;
     Ok(true)
-}
-
-/// Whether `path` is named as our private files are: no file of its own, but one that is being made or was left.
-#[must_use]
-pub fn is_private(path: &Path) -> bool {
-    let name = path.file_name().unwrap_or_default().as_bytes();
-    name.starts_with(b".") && name.ends_with(ENDING.as_bytes())
-}
-
-/// The private file's path for `target`.
-fn name(target: &Path) -> PathBuf {
-    let file = target.file_name().unwrap_or(OsStr::new(""));
-    let mut name = OsString::from(".");
-    if file.len() + ENDING.len() < LONGEST {
-        name.push(file);
-    } else {
-        let digest = Sha256::digest(file.as_bytes());
-        let mut short = String::new();
-        for byte in digest.iter().take(16) {
-            let _ = write!(short, "{byte:02x}");
-        }
-        name.push(short);
-    }
-    name.push(ENDING);
-    target.with_file_name(name)
 }

@@ -4,6 +4,7 @@ use super::attributes::set_mode;
 use super::insert::collapse;
 use super::lock::FileLock;
 use super::private::sweep;
+use super::sample;
 use super::undo::Log;
 use crate::engine::{Context, Error, Result};
 use std::ffi::OsString;
@@ -41,24 +42,26 @@ pub fn roll_back(path: &Path, context: &Context) -> Result<Option<RolledBack>> {
     sweep(&path)?;
     let log = log_of(&path);
     sweep(&log)?;
-    if !log.try_exists().map_err(Error::io("look at", &log))? {
+    // A name that is too long for the filesystem, with its ending, has no log either.
+    if !log.try_exists().unwrap_or(false) {
         return Ok(None);
     }
-    let locked = FileLock::take(&path)?;
-    undo(&path, &locked, context)
+    let _locked = FileLock::take(&path)?;
+    undo(&path, context)
 }
 
-/// Undoes what the log of the file `path` holds.
-pub fn undo(path: &Path, locked: &FileLock, context: &Context) -> Result<Option<RolledBack>> {
+/// Undoes what the log of the file `path` holds, whose lock is held.
+pub fn undo(path: &Path, context: &Context) -> Result<Option<RolledBack>> {
     let log_path = log_of(path);
     let Some(mut log) = Log::open(&log_path)? else {
         return Ok(None);
     };
-    let metadata = locked.file.metadata().map_err(Error::io("look at", path))?;
-    if !log.header.is_of(&metadata) {
+    let file = OpenOptions::new().read(true).write(true).open(path).map_err(Error::io("open", path))?;
+    let metadata = file.metadata().map_err(Error::io("look at", path))?;
+    let inserted = log.inserted(metadata.len());
+    if !log.header.is_of(&metadata) || !sample::holds(&file, path, &mut log, &log_path, inserted)? {
         return Ok(Some(RolledBack::Foreign));
     }
-    let file = OpenOptions::new().read(true).write(true).open(path).map_err(Error::io("open", path))?;
     restore(&file, path, &mut log, &log_path, metadata.len(), context)?;
     std::fs::remove_file(&log_path).map_err(Error::io("remove", &log_path))?;
     Ok(Some(RolledBack::Restored))
@@ -68,7 +71,7 @@ pub fn undo(path: &Path, locked: &FileLock, context: &Context) -> Result<Option<
 /// size alone tells whether blocks are inserted.
 fn restore(file: &File, path: &Path, log: &mut Log, log_path: &Path, size: u64, context: &Context) -> Result<()> {
     let header = log.header;
-    let inserted = header.blocks().filter(|blocks| size >= header.size.saturating_add(blocks.length));
+    let inserted = log.inserted(size);
     let base = header.size.saturating_add(inserted.map_or(0, |blocks| blocks.length));
     if size > base {
         file.set_len(base).map_err(Error::io("cut", path))?;

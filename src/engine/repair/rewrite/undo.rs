@@ -1,5 +1,5 @@
-//! The undo log of an edit in place: which file, and the bytes that the edit writes over. It gets its name when it is whole
-//! and on the disk, so that a log with its name always says everything.
+//! The undo log of an edit in place: which file, and the bytes that the edit writes over. It gets its name when it is whole, and
+//! the edit begins when it is on the disk, so that a log with its name says everything or is of an edit that never began.
 //!
 //! Little-endian: the magic; the header's numbers; for each range its offset in the old file, its length and its bytes; and
 //! the SHA-256 of all that. It is read in pieces, never as a whole.
@@ -16,7 +16,7 @@ use std::path::Path;
 use std::time::UNIX_EPOCH;
 
 const MAGIC: &[u8; 16] = b"wheelwright-und1";
-const NUMBERS: usize = 11;
+const NUMBERS: usize = 12;
 const DIGEST: u64 = 32;
 const PIECE: usize = 64 * 1024;
 
@@ -45,11 +45,13 @@ pub struct Header {
     pub length: u64,
     /// The number of ranges.
     pub ranges: u64,
+    /// What [`super::sample`] says of its bytes.
+    pub sample: u64,
 }
 
 impl Header {
     /// The header for `plan` on the file of `metadata`, with `blocks` to be inserted.
-    pub fn of(metadata: &Metadata, plan: &EditPlan, blocks: Option<Blocks>, ranges: u64) -> Self {
+    pub fn of(metadata: &Metadata, plan: &EditPlan, blocks: Option<Blocks>, ranges: u64, sample: u64) -> Self {
         let inserted = plan.insertion.map_or(0, |insertion| insertion.length);
         let longest = metadata.len().saturating_add(inserted);
         Self {
@@ -64,6 +66,7 @@ impl Header {
             start: blocks.map_or(0, |blocks| blocks.start),
             length: blocks.map_or(0, |blocks| blocks.length),
             ranges,
+            sample,
         }
     }
 
@@ -79,13 +82,15 @@ impl Header {
     }
 
     fn numbers(&self) -> [u64; NUMBERS] {
-        let Self { device, inode, born, mode, seconds, nanoseconds, size, size_after, start, length, ranges } = *self;
-        [device, inode, born, mode, seconds, nanoseconds, size, size_after, start, length, ranges]
+        let Self { device, inode, born, mode, seconds, nanoseconds, size, size_after, start, length, ranges, sample } =
+            *self;
+        [device, inode, born, mode, seconds, nanoseconds, size, size_after, start, length, ranges, sample]
     }
 
     fn from_numbers(numbers: [u64; NUMBERS]) -> Self {
-        let [device, inode, born, mode, seconds, nanoseconds, size, size_after, start, length, ranges] = numbers;
-        Self { device, inode, born, mode, seconds, nanoseconds, size, size_after, start, length, ranges }
+        let [device, inode, born, mode, seconds, nanoseconds, size, size_after, start, length, ranges, sample] =
+            numbers;
+        Self { device, inode, born, mode, seconds, nanoseconds, size, size_after, start, length, ranges, sample }
     }
 }
 
@@ -142,9 +147,11 @@ pub fn write(
 ) -> Result<u64> {
     let private = Private::beside(log)?;
     let size = fill(&private.file, log, header, ranges, file, path, context)?;
-    private.file.sync_all().map_err(Error::io("sync", log))?;
+    let file = private.file.try_clone().map_err(Error::io("write", log))?;
     private.swap_in(log)?;
-    sync_directory(log).inspect_err(|_| drop(std::fs::remove_file(log)))?;
+    // Named first and synced then: that is one commit of the filesystem's journal for both, and nothing is written before.
+    let synced = file.sync_all().map_err(Error::io("sync", log)).and_then(|()| sync_directory(log));
+    synced.inspect_err(|_| drop(std::fs::remove_file(log)))?;
     Ok(size)
 }
 
@@ -215,7 +222,7 @@ pub struct Log {
 }
 
 impl Log {
-    /// Reads the log `path`; `None` if there is none.
+    /// Reads the log `path`; `None` if there is none. One without a byte goes: its edit never began.
     ///
     /// # Errors
     /// [`Error::Malformed`] when it is no log of ours or damaged, [`Error::Io`].
@@ -227,6 +234,11 @@ impl Log {
         };
         let size = file.metadata().map_err(Error::io("look at", path))?.len();
         let damaged = || Error::malformed(path, 0, "an undo log of this program, whole");
+        if size == 0 {
+            // Named, and lost before it was on the disk.
+            std::fs::remove_file(path).map_err(Error::io("remove", path))?;
+            return Ok(None);
+        }
         let hashed = size.checked_sub(DIGEST).ok_or_else(damaged)?;
         let mut reader = BufReader::with_capacity(PIECE, &file);
         let mut hasher = Sha256::new();
@@ -256,6 +268,13 @@ impl Log {
         }
         log.header = Header::from_numbers(numbers);
         Ok(Some(log))
+    }
+
+    /// What is inserted in the file when it has `size` bytes: nothing is written before the insertion, and what is written
+    /// behind the end goes first when it is undone.
+    #[must_use]
+    pub fn inserted(&self, size: u64) -> Option<Blocks> {
+        self.header.blocks().filter(|blocks| size >= self.header.size.saturating_add(blocks.length))
     }
 
     /// Gives each piece of the old bytes, by offset in the old file, to `each`.

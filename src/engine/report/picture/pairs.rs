@@ -1,18 +1,22 @@
 //! Two columns side by side: what kept its place among the others stands on one line, the rest for itself.
 
 use super::column::Entry;
-use super::{Block, Change, Kind, Stripe, change};
-use crate::engine::report::fit::Inserted;
+use super::{Block, Change, Kind, Order, Stripe, change, change_in_memory, is_loaded};
+use crate::engine::report::fit::{Inserted, ShapePart};
 use std::collections::HashMap;
 
 /// The two columns as stripes, with what became of every part.
 pub(super) fn side_by_side(
     mut before: Vec<Entry<'_>>,
     mut after: Vec<Entry<'_>>,
+    order: Order,
     inserted: Option<Inserted>,
 ) -> Vec<Stripe> {
     let partners = partners(&before, &after);
-    judge(&mut before, &mut after, &partners, inserted);
+    judge(&mut before, &mut after, &partners, |was, is| match order {
+        Order::Address if is_loaded(was) || is_loaded(is) => change_in_memory(was, is),
+        _ => change(was, is, inserted),
+    });
     let kept = in_order(&partners);
     let mut anchors = kept.into_iter().filter_map(|left| Some((left, (*partners.get(left)?)?))).peekable();
     let (mut left, mut right) = (before.into_iter().enumerate().peekable(), after.into_iter().enumerate().peekable());
@@ -51,7 +55,12 @@ fn partners(before: &[Entry<'_>], after: &[Entry<'_>]) -> Vec<Option<usize>> {
 }
 
 /// Notes what became of every entry.
-fn judge(before: &mut [Entry<'_>], after: &mut [Entry<'_>], partners: &[Option<usize>], inserted: Option<Inserted>) {
+fn judge(
+    before: &mut [Entry<'_>],
+    after: &mut [Entry<'_>],
+    partners: &[Option<usize>],
+    change: impl Fn(&ShapePart, &ShapePart) -> Change,
+) {
     for entry in after.iter_mut() {
         entry.block.change = Change::New;
     }
@@ -61,7 +70,7 @@ fn judge(before: &mut [Entry<'_>], after: &mut [Entry<'_>], partners: &[Option<u
             continue;
         };
         let found = match (entry.part, now.part) {
-            (Some(was), Some(is)) => change(was, is, inserted),
+            (Some(was), Some(is)) => change(was, is),
             _ => of_what_is_no_part(&entry.block, &now.block),
         };
         (entry.block.change, now.block.change) = (found, found);
