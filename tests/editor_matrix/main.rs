@@ -2,7 +2,8 @@
 //! computes what it did, also after `strip`; readelf and eu-elflint find nothing new; RELRO is what the plan said.
 //!
 //! A test that needs a tool which may be missing is shown as ignored, with the reason; `WHEELWRIGHT_CI=1` makes that a failure.
-//! `WHEELWRIGHT_SWEEP=1` tries everything on the emulated machines too; `WHEELWRIGHT_MATRIX=FILE` has the table written there, `WHEELWRIGHT_MATRIX_KEEP=FOLDER` the files of what failed.
+//! `WHEELWRIGHT_SWEEP=1` tries everything on the emulated machines too. `WHEELWRIGHT_MATRIX=FILE` has the table written
+//! there, `WHEELWRIGHT_MATRIX_KEEP=FOLDER` keeps the files of what failed.
 
 mod compare;
 mod edits;
