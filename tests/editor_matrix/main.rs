@@ -29,14 +29,17 @@ use workshop::{Kind, Language, Workshop};
 /// How a test ends that has not failed: by its work, or ignored for this reason.
 type Outcome = Result<(), String>;
 
+/// A workshop, once somebody opened it, or why it can't be.
+type Opened = Arc<OnceLock<Result<Workshop, String>>>;
+
 /// The workshops, each opened once by whoever comes first.
 struct Workshops {
     folder: PathBuf,
-    open: Mutex<BTreeMap<&'static str, Arc<OnceLock<Result<Workshop, String>>>>>,
+    open: Mutex<BTreeMap<&'static str, Opened>>,
 }
 
 impl Workshops {
-    fn of(&self, machine: Machine) -> Arc<OnceLock<Result<Workshop, String>>> {
+    fn of(&self, machine: Machine) -> Opened {
         let cell = Arc::clone(self.open.lock().unwrap().entry(machine.name).or_default());
         let folder = self.folder.join(machine.name);
         cell.get_or_init(|| match machine.lacks() {
@@ -127,9 +130,9 @@ impl Built {
             Language::C => {
                 let mut flags = linker.cc()?;
                 flags.extend(layout.flags.iter().map(|flag| (*flag).to_owned()));
-                workshop.from_c(kind, &flags, &name)
+                workshop.build_c(kind, &flags, &name)
             }
-            Language::Rust => workshop.from_rust(kind, &linker.rustc()?, &layout, &name),
+            Language::Rust => workshop.build_rust(kind, &linker.rustc()?, &layout, &name),
         }?;
         workshop::made_by(linker, &file)?;
         let label = match self.machine.emulator {
