@@ -29,7 +29,7 @@ use workshop::{Kind, Language, Workshop};
 /// How a test ends that has not failed: by its work, or ignored for this reason.
 type Outcome = Result<(), String>;
 
-/// A workshop that is opened by whoever comes first, or why it can't be.
+/// A workshop, once somebody opened it, or why it can't be.
 type Opened = Arc<OnceLock<Result<Workshop, String>>>;
 
 /// The workshops, each opened once by whoever comes first.
@@ -117,7 +117,10 @@ struct Built {
 impl Built {
     /// Tries all cases. The outer error says why they can't be tried here.
     fn judge(&self, workshops: &Workshops) -> Result<Outcome, String> {
-        if let Some(tool) = ["readelf", "eu-elflint"].into_iter().find(|tool| !is_installed(tool)) {
+        if !cfg!(all(target_arch = "x86_64", target_os = "linux")) {
+            return Err("this is no x86-64 Linux".to_owned());
+        }
+        if let Some(tool) = ["readelf", "eu-elflint", "strip"].into_iter().find(|tool| !is_installed(tool)) {
             return Err(format!("{tool} is not installed"));
         }
         let workshop = workshops.of(self.machine.clone());

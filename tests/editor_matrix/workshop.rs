@@ -131,6 +131,5 @@ pub fn made_by(linker: Linker, file: &Path) -> Result<(), String> {
         Some(sign) => found.iter().all(|other| *other == sign) && !found.is_empty(),
         None => found.is_empty(),
     };
-    // Rust's standard library comes with objects of which some tell of their own linker in a Rust file.
     if is_right { Ok(()) } else { Err(format!("{} did not make {}: {found:?}", linker.name(), file.display())) }
 }
