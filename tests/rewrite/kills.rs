@@ -123,15 +123,19 @@ struct Came {
     rolled_back: usize,
 }
 
-/// Makes `rounds` edits of a file of `size` bytes in `directory`, each killed at some time.
-fn kill(directory: &Path, kind: Kind, way: Way, rounds: u64, size: usize) -> Came {
+/// Edits a file of `size` bytes in `directory`, and kills `kills` of the edits at some time; those that had finished when the
+/// signal came don't count.
+fn kill(directory: &Path, kind: Kind, way: Way, kills: usize, size: usize) -> Came {
     let path = directory.join("libkilled.so");
     library(&path, size);
     let mut old = std::fs::read(&path).unwrap();
     let mut took = Duration::ZERO;
     let mut came = Came::default();
     // The first are not killed, to learn how long one takes.
-    for round in 0..rounds + 3 {
+    for round in 0.. {
+        if came.killed == kills {
+            break;
+        }
         let plan = kind.plan(round, &path);
         let new = spliced(&old, &plan);
         let mut child = start(&told(kind, way, round, &path));
@@ -176,12 +180,12 @@ fn kill(directory: &Path, kind: Kind, way: Way, rounds: u64, size: usize) -> Cam
 }
 
 fn both_editors(directory: &Path, way: Way) {
-    let asked = std::env::var("WHEELWRIGHT_KILLS").ok().map(|asked| asked.parse::<u64>().unwrap());
+    let asked = std::env::var("WHEELWRIGHT_KILLS").ok().map(|asked| asked.parse::<usize>().unwrap());
     // Both editors share the kills that are asked for.
-    let (rounds, mebibytes) = asked.map_or((12, 8), |asked| (asked / 2, 300));
+    let (kills, mebibytes) = asked.map_or((12, 8), |asked| (asked / 2, 300));
     for kind in [Kind::Real, Kind::Hand] {
         let inside = tempfile::tempdir_in(directory).unwrap();
-        let came = kill(inside.path(), kind, way, rounds, mebibytes << 20);
+        let came = kill(inside.path(), kind, way, kills, mebibytes << 20);
         if asked.is_some() {
             println!(
                 "{mebibytes} MiB, {}, {} editor: {} killed, {} had finished; {} old, {} new, {} of them rolled back",
@@ -194,7 +198,7 @@ fn both_editors(directory: &Path, way: Way) {
                 came.rolled_back
             );
         }
-        assert!(came.killed > came.finished / 4, "{came:?}");
+        assert!(came.old > 0, "{came:?}");
     }
 }
 

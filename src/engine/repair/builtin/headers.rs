@@ -1,9 +1,9 @@
 //! The program and section headers as they are after an edit.
 
 use super::layout::{Content, Piece};
+use super::placement::Placement;
 use super::plan::Edit;
 use super::room::HeaderRoom;
-use super::weigh::Placement;
 use super::write::lost;
 use crate::engine::binary::elf::{Section, Segment};
 use crate::engine::file::ReadAt;

@@ -2,6 +2,7 @@
 
 use super::layout::{Content, Demand, Layout, Piece, SPARE, dynamic_piece, interpreter_piece, strings_piece};
 use super::padding::{self, NoPadding, Padding};
+use super::placement::{Filled, Placement, Valued};
 use super::plan::Edit;
 use super::redundant::{self, is_new};
 use super::room::{self, HeaderRoom, growing_segment, header_room};
@@ -12,48 +13,9 @@ use crate::engine::repair::facts::{Facts, Stop};
 use crate::engine::report::fit::{Considered, Strategy, Verdict};
 use goblin::elf::dynamic::DT_NEEDED;
 
-/// Where everything goes.
-#[derive(Debug, Clone)]
-pub(super) struct Placement {
-    /// The way.
-    pub strategy: Strategy,
-    /// The dynamic entries, without those that were given up.
-    pub entries: Vec<Valued>,
-    /// Why the entries that were given up could be.
-    pub given_up: Vec<String>,
-    /// What is inserted first.
-    pub insertion: Option<Insertion>,
-    /// What goes into the RELRO padding.
-    pub padding: Option<Filled>,
-    /// What goes into a new or grown segment.
-    pub segment: Option<Layout>,
-}
-
-/// A dynamic entry with its tag and value.
-pub(super) type Valued = (u64, u64, super::changes::Entry);
-
-/// The RELRO padding with what goes into it.
-#[derive(Debug, Clone)]
-pub(super) struct Filled {
-    /// The padding.
-    pub padding: Padding,
-    /// What goes into it, in the order of their places.
-    pub pieces: Vec<Piece>,
-    /// Bytes of it that are taken.
-    pub taken: u64,
-}
-
-impl Placement {
-    /// The new place of `content`, if it moves.
-    pub fn piece(&self, content: Content) -> Option<&Piece> {
-        let filled = self.padding.iter().flat_map(|filled| &filled.pieces);
-        let segment = self.segment.iter().flat_map(|layout| &layout.pieces);
-        filled.chain(segment).find(|piece| piece.content == content)
-    }
-}
-
 /// A way that can't be gone.
 struct Short {
+    verdict: Verdict,
     need: Option<u64>,
     room: Option<u64>,
     why: String,
@@ -61,11 +23,16 @@ struct Short {
 
 impl Short {
     fn because(why: impl Into<String>) -> Self {
-        Self { need: None, room: None, why: why.into() }
+        Self { verdict: Verdict::Refused, need: None, room: None, why: why.into() }
+    }
+
+    /// A way to room that nothing needs.
+    fn needless(why: impl Into<String>) -> Self {
+        Self { verdict: Verdict::NotNeeded, ..Self::because(why) }
     }
 
     fn of_room(need: u64, room: u64, why: impl Into<String>) -> Self {
-        Self { need: Some(need), room: Some(room), why: why.into() }
+        Self { verdict: Verdict::Refused, need: Some(need), room: Some(room), why: why.into() }
     }
 }
 
@@ -167,7 +134,7 @@ pub(super) fn weigh(
                 };
                 Considered { strategy, verdict: Verdict::NotNeeded, need: None, room: None, why }
             }
-            Err(Short { need, room, why }) => Considered { strategy, verdict: Verdict::Refused, need, room, why },
+            Err(Short { verdict, need, room, why }) => Considered { strategy, verdict, need, room, why },
         });
     }
     let wanted_in_padding = lack.pieces(&lack.entries).iter().fold(0, |sum, piece| sum + piece.length);
@@ -262,10 +229,10 @@ impl Lack<'_> {
 
     fn padding_and_segment(&self, padding: &Result<Padding, NoPadding>) -> Result<Placement, Short> {
         if self.entries.is_ok() {
-            return Err(Short::because(".dynamic fits where it is"));
+            return Err(Short::needless(".dynamic fits where it is"));
         }
         if !self.strings && self.interpreter.is_none() {
-            return Err(Short::because("nothing needs a segment"));
+            return Err(Short::needless("nothing needs a segment"));
         }
         let filled = self.fill(padding, vec![dynamic_piece(self.facts, self.edit.entries.len() as u64)])?;
         let mut placement = self.placement(Strategy::RelroPaddingAndSegment, &self.edit.entries, &[]);
@@ -278,7 +245,7 @@ impl Lack<'_> {
 
     fn strings_segment(&self) -> Result<Placement, Short> {
         if !self.strings && self.interpreter.is_none() {
-            return Err(Short::because("no string needs room"));
+            return Err(Short::needless("no string needs room"));
         }
         let (entries, given_up) = self.entries.as_ref().map_err(|short| self.full(*short))?;
         let grows = growing_segment(self.facts, self.interpreter.is_some()).is_some();
@@ -292,7 +259,7 @@ impl Lack<'_> {
 
     fn appended(&self, in_relro: bool) -> Result<Placement, Short> {
         if !self.strings && self.interpreter.is_none() {
-            return Err(Short::because("no string needs room"));
+            return Err(Short::needless("no string needs room"));
         }
         // Where .dynamic is not protected, moving it loses less than a hint.
         let entries = if in_relro { &self.entries_without_hints } else { &self.entries };
@@ -320,7 +287,9 @@ impl Lack<'_> {
             page_size: self.page_size,
         };
         Layout::of(facts, demand).map_err(|stop| match stop {
-            Stop::Refusal(refusal) => Short { need: refusal.need, room: refusal.room, why: refusal.reason },
+            Stop::Refusal(refusal) => {
+                Short { verdict: Verdict::Refused, need: refusal.need, room: refusal.room, why: refusal.reason }
+            }
             Stop::Error(error) => Short::because(error.to_string()),
         })
     }

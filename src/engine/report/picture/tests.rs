@@ -49,6 +49,12 @@ fn fit(before: Shape, after: Shape, inserted: Option<Inserted>) -> Fit {
     }
 }
 
+#[derive(Clone, Copy)]
+enum Side {
+    Before,
+    After,
+}
+
 /// A line a stripe: `kind name change`, `-` for nothing, with `!` behind what is read-only after relocation.
 fn text(fit: &Fit, order: Order) -> Vec<String> {
     let block = |block: &Option<Block>| match block {
@@ -170,10 +176,12 @@ proptest! {
     fn every_part_stands_once_in_its_column(before in any_shape(), after in any_shape(), address: bool) {
         let order = if address { Order::Address } else { Order::Offset };
         let picture = Picture::of(&fit(before.clone(), after.clone(), None), order);
-        let columns: [(&Shape, fn(&Stripe) -> Option<&Block>); 2] =
-            [(&before, |stripe| stripe.before.as_ref()), (&after, |stripe| stripe.after.as_ref())];
-        for (shape, side) in columns {
-            let blocks = || picture.stripes.iter().filter_map(side);
+        for (shape, side) in [(&before, Side::Before), (&after, Side::After)] {
+            let block = |stripe: &'_ Stripe| match side {
+                Side::Before => stripe.before.clone(),
+                Side::After => stripe.after.clone(),
+            };
+            let blocks = || picture.stripes.iter().filter_map(block);
             let sections: usize = blocks().map(|block| match block.kind {
                 Kind::Section => 1,
                 Kind::Folded(parts) | Kind::Whole(parts) => parts.sections,
