@@ -287,7 +287,7 @@ fn enter_on_an_edit_shows_how_it_fits_and_keys_show_its_layout_and_the_other_edi
     keys(&mut state, "<Tab>");
     assert_eq!(shown(&state), Some((1, Face::Room, Order::Address)));
     let commands = keys(&mut state, "y");
-    assert!(matches!(&commands[0], Command::Copy(text) if text.contains("appended segment")));
+    assert!(matches!(&commands[0], Command::Copy(text) if text.contains("in a new segment at the end")));
     keys(&mut state, "<Esc>v");
     assert_eq!(shown(&state), Some((1, Face::Room, Order::Offset)), "the chosen edit");
     keys(&mut state, "<Esc><Esc>gv");

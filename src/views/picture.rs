@@ -9,7 +9,7 @@ use super::words::{self, bytes, counted, grouped};
 use crate::app::fits::FitPage;
 use crate::app::state::State;
 use crate::engine::report::fit::Fit;
-use crate::engine::report::picture::{Block, Change, Kind, Order, Picture, Stripe};
+use crate::engine::report::picture::{Block, Change, Kind, Order, Parts, Picture, Stripe};
 use ratatui::text::{Line, Span};
 
 /// From this width on, before and after stand side by side.
@@ -57,7 +57,7 @@ fn legend(text: &mut Text, picture: &Picture) {
         parts.push(("┃ RELRO", Role::Good));
     }
     let mut after = picture.stripes.iter().filter_map(|stripe| stripe.after.as_ref());
-    if after.any(|block| block.change == Change::Shifted && block.at.is_some()) {
+    if after.any(|block| block.change == Change::Shifted && !word(block).0.is_empty()) {
         parts.push(("higher: behind what was inserted", Role::Quiet));
     }
     text.parts(&parts);
@@ -73,6 +73,7 @@ fn places(picture: &Picture) -> usize {
 /// How one column is drawn.
 #[derive(Clone, Copy)]
 struct Column {
+    order: Order,
     cells: usize,
     places: usize,
     theme: Theme,
@@ -80,7 +81,7 @@ struct Column {
 
 fn side_by_side(text: &mut Text, (fit, picture): (&Fit, &Picture), places: usize, cells: usize, theme: Theme) {
     let half = (cells - BETWEEN) / 2;
-    let column = Column { cells: half, places, theme };
+    let column = Column { order: picture.order, cells: half, places, theme };
     let heads = [("before", fit.before.size), ("after", fit.after.size)];
     let titles = heads.map(|(word, size)| format!("{word}, {} bytes", grouped(size)));
     let [before, after] = titles.map(|title| cut(&title, half, Cut::End).into_owned());
@@ -105,6 +106,7 @@ fn edges(picture: &Picture, side: fn(&Stripe) -> Option<&Block>) -> Vec<&'static
         let Some((first, last)) = open.take() else { return };
         for (place, edge) in edges.iter_mut().enumerate().take(last + 1).skip(first) {
             *edge = match place {
+                _ if first == last => "─",
                 _ if place == first => "┌",
                 _ if place == last => "└",
                 _ => "│",
@@ -116,6 +118,11 @@ fn edges(picture: &Picture, side: fn(&Stripe) -> Option<&Block>) -> Vec<&'static
             Some(Kind::Segment) => {
                 close(&mut open);
                 open = Some((place, place));
+            }
+            Some(Kind::Whole(_)) => {
+                close(&mut open);
+                open = Some((place, place));
+                close(&mut open);
             }
             Some(Kind::Apart | Kind::Between | Kind::End) => close(&mut open),
             Some(_) => open = open.map(|(first, _)| (first, place)),
@@ -146,7 +153,7 @@ impl Column {
         }
         spans.push(self.theme.span(format!("{word:<WORD$} "), role));
         spans.push(self.theme.span(format!("{at:<0$} ", self.places), Role::Quiet));
-        self.name_and_size(block, name(block, self.names()), spans);
+        self.name_and_size(block, name(block, self.order, self.names()), spans);
     }
 
     /// Cells of a name.
@@ -158,7 +165,7 @@ impl Column {
         let room = self.names();
         let name = cut(&name, room, Cut::End).into_owned();
         let fill = match block.kind {
-            Kind::Segment => "─",
+            Kind::Segment | Kind::Whole(_) => "─",
             Kind::Between | Kind::Unused if block.size >= HUGE => "·",
             _ => " ",
         };
@@ -190,24 +197,47 @@ fn size(block: &Block) -> String {
 }
 
 /// What a block is called in `cells` cells.
-fn name(block: &Block, cells: usize) -> (String, Role) {
+fn name(block: &Block, order: Order, cells: usize) -> (String, Role) {
     let quiet = matches!(block.change, Change::Same | Change::Shifted);
     let role = if quiet { Role::Quiet } else { Role::Strong };
     match block.kind {
         Kind::Segment => (format!("{} {}", block.name, block.flags), Role::Strong),
         Kind::Header => (format!("{} {}", block.name, block.flags), role),
+        Kind::Whole(count) => {
+            let name = format!("{} {}", block.name, block.flags);
+            let short = format!("{name}, {}", parts(count));
+            let unchanged = if block.change == Change::Same { " unchanged" } else { "" };
+            (first_to_fit([format!("{short}{unchanged}"), short, name.clone(), name], cells), Role::Quiet)
+        }
         Kind::Section | Kind::Table => (block.name.clone(), role),
         Kind::Apart => ("not loaded".to_owned(), Role::Strong),
+        Kind::Between if order == Order::Address => ("gap".to_owned(), Role::Quiet),
         Kind::Unused | Kind::Between => ("unused".to_owned(), Role::Quiet),
         Kind::Inserted => (String::new(), Role::Quiet),
         Kind::End => ("end of file".to_owned(), role),
         Kind::Folded(count) => {
-            let short = counted(count, "section", "sections");
+            let short = parts(count);
+            let all = counted(count.tables + count.sections, "part", "parts");
             let unchanged = if block.change == Change::Same { " unchanged" } else { "" };
-            let forms = [format!("{short}{unchanged}: {}", block.name), format!("{short}{unchanged}")];
-            let form = forms.into_iter().find(|form| width(form) <= cells);
-            (form.unwrap_or(short), Role::Quiet)
+            let long = format!("{short}{unchanged}");
+            (first_to_fit([format!("{long}: {}", block.name), long, short, all], cells), Role::Quiet)
         }
+    }
+}
+
+/// The first of `forms` that fits into `cells`, or else the last.
+fn first_to_fit(forms: [String; 4], cells: usize) -> String {
+    let [.., last] = &forms;
+    forms.iter().find(|form| width(form) <= cells).unwrap_or(last).clone()
+}
+
+/// How many parts were folded: `headers, 5 sections`.
+fn parts(parts: Parts) -> String {
+    let sections = counted(parts.sections, "section", "sections");
+    match (parts.tables, parts.sections) {
+        (0, _) => sections,
+        (_, 0) => "headers".to_owned(),
+        (_, _) => format!("headers, {sections}"),
     }
 }
 
@@ -218,7 +248,7 @@ const fn inserted(size: u64) -> &'static str {
 
 /// Every part once: where it is now; what left a place is said there too.
 fn one_column(text: &mut Text, picture: &Picture, places: usize, cells: usize, theme: Theme) {
-    let column = Column { cells, places, theme };
+    let column = Column { order: picture.order, cells, places, theme };
     for stripe in &picture.stripes {
         let left = match (&stripe.before, &stripe.after) {
             (Some(before), None) => Some(before),
@@ -228,7 +258,8 @@ fn one_column(text: &mut Text, picture: &Picture, places: usize, cells: usize, t
         let left = left.filter(|block| !matches!(block.kind, Kind::Unused | Kind::Between)).map(left_here);
         for block in left.iter().chain(&stripe.after) {
             let mut spans = Vec::new();
-            column.draw(Some(block), if block.kind == Kind::Segment { "─" } else { " " }, &mut spans);
+            let is_segment = matches!(block.kind, Kind::Segment | Kind::Whole(_));
+            column.draw(Some(block), if is_segment { "─" } else { " " }, &mut spans);
             text.line(Line::from(spans));
         }
     }

@@ -123,6 +123,29 @@ fn the_plan_is_what_the_run_does() {
 }
 
 #[test]
+fn the_plan_says_how_its_edits_fit() {
+    let place = Place::with_lab();
+    let plan = valid(&place.run(["plan", "--json"]), "plan", 1);
+    let effects = plan["steps"].as_array().unwrap().iter().flat_map(|step| step["effects"].as_array().unwrap());
+    let fits: Vec<&Value> = effects.map(|effect| &effect["fit"]).filter(|fit| !fit.is_null()).collect();
+    assert!(fits.len() > 3 && fits.iter().all(|fit| fit["relro"] == "kept"), "{fits:#?}");
+    let (short, long) = (place.run(["plan"]).out, place.run(["plan", "-v"]).out);
+    for text in [&short, &long] {
+        assert_eq!(text.matches("; RELRO kept\n").count(), fits.len());
+    }
+    let ways: usize = fits.iter().map(|fit| fit["considered"].as_array().unwrap().len()).sum();
+    let verdicts = ["chosen  ", "refused  ", "not needed  "];
+    let says_one = |line: &&str| verdicts.iter().any(|word| line.trim_start().starts_with(word));
+    assert_eq!(long.lines().filter(says_one).count(), ways, "{long}");
+    assert!(!short.contains("ways weighed"));
+    for fit in fits {
+        for room in fit["rooms"].as_array().unwrap() {
+            assert!(long.contains(room["detail"].as_str().unwrap()), "{room}");
+        }
+    }
+}
+
+#[test]
 fn a_run_says_which_files_it_touched() {
     let place = Place::with_lab();
     let ext = place.output("liblabext.so");

@@ -82,8 +82,13 @@ impl<'w> Bench<'w> {
         Ok(plan)
     }
 
-    /// Runs `file`, whose names are `names`; says whether its dynamic section is writable while it runs.
+    /// Runs `file`, whose names are `names`, binding its functions when they are called and once more at its start; says
+    /// whether its dynamic section is writable while it runs.
     pub fn run(&self, file: &Path, names: &Names) -> Result<bool, String> {
+        self.run_in(&[None, Some("1")], file, names)
+    }
+
+    fn run_in(&self, modes: &[Option<&str>], file: &Path, names: &Names) -> Result<bool, String> {
         let libs = self.folder.path().join("libs");
         let _ = std::fs::remove_dir_all(&libs);
         std::fs::create_dir(&libs).map_err(|error| error.to_string())?;
@@ -92,7 +97,7 @@ impl<'w> Bench<'w> {
         }
         let finds_them = names.run_path.as_ref().is_some_and(|path| path.1.contains("$ORIGIN/libs"));
         let mut writable = Vec::new();
-        for now in [None, Some("1")] {
+        for now in modes {
             let mut command = match self.subject.kind {
                 Kind::Library => {
                     let mut command = self.machine().runs(&self.subject.workshop.path("host"));
@@ -113,7 +118,11 @@ impl<'w> Bench<'w> {
                 }
             }
         }
-        if writable[0] == writable[1] { Ok(writable[0]) } else { Err("RELRO differs with LD_BIND_NOW".to_owned()) }
+        writable.dedup();
+        match writable[..] {
+            [one] => Ok(one),
+            _ => Err("RELRO differs with LD_BIND_NOW".to_owned()),
+        }
     }
 
     /// Strips a copy in every way that there is, and runs it.
@@ -126,7 +135,7 @@ impl<'w> Bench<'w> {
                 .and_then(|()| std::fs::copy(&kept, &file))
                 .map_err(|error| error.to_string())
                 .and_then(|_| succeed(Command::new(strip[0]).args(&strip[1..]).arg(&file)))
-                .and_then(|_| self.run(&file, names));
+                .and_then(|_| self.run_in(&[Some("1")], &file, names));
             if let Err(said) = ran {
                 faults.push(format!("after {}: {said}", strip.join(" ")));
             }
@@ -177,6 +186,7 @@ fn steps(subject: &Subject<'_>, make: impl Fn(&str) -> Case, row: &mut Row) -> R
             Step::Strip => {
                 succeed(Command::new(bench.machine().strips[0][0]).arg(&file))?;
                 bench.run(&file, &names).map_err(|said| keep(&bench, row, "after strip", said))?;
+                before = Shown::of(&file)?;
             }
             Step::Edit(requests) => {
                 let kept = bench.folder.path().join("before");
@@ -200,9 +210,9 @@ fn steps(subject: &Subject<'_>, make: impl Fn(&str) -> Case, row: &mut Row) -> R
                     let said = keep(&bench, row, &format!("{requests:?}"), fault);
                     row.faults.push(said);
                 }
+                before = after;
             }
         }
-        before = Shown::of(&file)?;
     }
     row.size_after = size(&bench.file())?;
     Ok(())

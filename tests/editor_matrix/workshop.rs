@@ -87,7 +87,7 @@ impl Workshop {
     }
 
     /// Builds a subject as `name` in C with `flags`.
-    pub fn from_c(&self, kind: Kind, flags: &[String], name: &str) -> Result<PathBuf, String> {
+    pub fn build_c(&self, kind: Kind, flags: &[String], name: &str) -> Result<PathBuf, String> {
         let mut arguments: Vec<&str> = match kind {
             Kind::Fixed => vec!["-DPROGRAM", "-no-pie"],
             Kind::Pie => vec!["-DPROGRAM", "-fPIE", "-pie"],
@@ -101,7 +101,7 @@ impl Workshop {
     }
 
     /// Builds a subject as `name` in Rust with `flags`, and the C compiler's `layout`.
-    pub fn from_rust(&self, kind: Kind, flags: &[String], layout: &Layout, name: &str) -> Result<PathBuf, String> {
+    pub fn build_rust(&self, kind: Kind, flags: &[String], layout: &Layout, name: &str) -> Result<PathBuf, String> {
         let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| OsString::from("rustc"));
         let mut command = Command::new(rustc);
         command.current_dir(&self.folder).args(["--edition=2024", "-O", "-Cstrip=debuginfo", "-o", name, "subject.rs"]);
@@ -131,6 +131,5 @@ pub fn made_by(linker: Linker, file: &Path) -> Result<(), String> {
         Some(sign) => found.iter().all(|other| *other == sign) && !found.is_empty(),
         None => found.is_empty(),
     };
-    // Rust's standard library comes with objects of which some tell of their own linker in a Rust file.
     if is_right { Ok(()) } else { Err(format!("{} did not make {}: {found:?}", linker.name(), file.display())) }
 }

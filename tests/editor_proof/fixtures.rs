@@ -15,6 +15,8 @@ const VERSIONS: &str = "DEEP_1 { global: deep; deeper; local: *; };\nDEEP_2 { } 
 const GREET: &str = "#include <stdio.h>\nint deep(void);\nstatic int (*const table[])(void) = { deep };\n\
     int greet(void) { puts(\"greet\"); return table[0]() + 1; }\n";
 const MAIN: &str = "#include <stdio.h>\nint greet(void);\nint main(void) { printf(\"%d\\n\", greet()); return 0; }\n";
+const SILENT: &str =
+    "int puts(const char *);\nstatic void __attribute__((constructor)) begin(void) { puts(\"begin\"); }\n";
 /// Linked as rustc links by default, which on many machines is by lld: RELRO with padding, PT_PHDR in a library.
 const TINY: &str = r#"#![no_std]
 #[panic_handler]
@@ -31,8 +33,8 @@ pub struct Built {
 
 impl Built {
     /// `libdeep.so.2` with symbol versions and TLS, `libgreet.so.1` that needs it, the programs `main` (position-independent)
-    /// and `fixed` that need both, `libstripped.so.1`, a `libgreet.so.1` without symbol table, and `libtiny.so`, which
-    /// rustc links.
+    /// and `fixed` that need both, `libstripped.so.1`, a `libgreet.so.1` without symbol table, `libsilent.so`, which exports
+    /// nothing, and `libtiny.so`, which rustc links.
     pub fn new() -> Self {
         let built = Self { folder: tempfile::tempdir().unwrap() };
         for (name, text) in [("deep.c", DEEP), ("deep.map", VERSIONS), ("greet.c", GREET), ("main.c", MAIN)] {
@@ -54,6 +56,8 @@ impl Built {
         let main = ["main.c", "libgreet.so.1", "libdeep.so.2", "-Wl,-rpath,$ORIGIN", "-o"];
         built.cc(&[&["-pie", "-fPIE", "-Wl,-z,relro,-z,now"], &main[..], &["main"]].concat());
         built.cc(&[&["-no-pie", "-Wl,-z,relro"], &main[..], &["fixed"]].concat());
+        std::fs::write(built.path("silent.c"), SILENT).unwrap();
+        built.cc(&["-shared", "-fPIC", "silent.c", "-o", "libsilent.so"]);
         std::fs::write(built.path("tiny.rs"), TINY).unwrap();
         let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
         let tiny = ["--edition=2024", "--crate-type=cdylib", "-O", "-Cpanic=abort", "tiny.rs", "-o", "libtiny.so"];
@@ -82,7 +86,8 @@ impl Built {
 }
 
 /// The names of the files of [`Built`].
-pub const FILES: [&str; 6] = ["libdeep.so.2", "libgreet.so.1", "libstripped.so.1", "libtiny.so", "main", "fixed"];
+pub const FILES: [&str; 7] =
+    ["libsilent.so", "libdeep.so.2", "libgreet.so.1", "libstripped.so.1", "libtiny.so", "main", "fixed"];
 
 /// `bytes` as a source.
 pub fn source(bytes: &[u8]) -> MemoryBytes {

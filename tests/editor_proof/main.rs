@@ -6,3 +6,4 @@ mod damage;
 mod elf64;
 mod fixtures;
 mod mutations;
+mod sweep;

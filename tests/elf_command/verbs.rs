@@ -10,6 +10,7 @@ use std::process::Command;
 pub const TESTS: &[Test] = &[
     ("verbs::what_readelf_shows", against_readelf),
     ("verbs::the_same_names_as_patchelf", against_patchelf),
+    ("verbs::a_symbol_without_its_version", unversioned),
     ("verbs::all_of_one_call_at_once", at_once),
     ("verbs::shrinking_heeds_what_the_disk_holds", shrinking),
     ("verbs::a_text_from_a_file", from_a_file),
@@ -85,6 +86,28 @@ fn against_patchelf() -> Outcome {
         assert_eq!(patchelf(&place, &names("ours"))?, patchelf(&place, &names("theirs"))?, "{options:?}");
         assert_eq!(done(&place, &names("ours")), done(&place, &names("theirs")), "{options:?}");
     }
+    Ok(())
+}
+
+fn unversioned() -> Outcome {
+    let place = built();
+    let symbols = |name: &str| {
+        let output = Command::new("readelf").args(["--dyn-syms", "-W"]).arg(place.work().join(name)).output();
+        let output = output.map_err(|error| format!("readelf can't be run: {error}"))?;
+        Ok::<_, String>(String::from_utf8_lossy(&output.stdout).into_owned())
+    };
+    let before = symbols("main")?;
+    if !before.contains(" __libc_start_main@GLIBC") {
+        return Err("this C library gives its start function no version".into());
+    }
+    copy(&place, "main", "ours");
+    done(&place, &["--clear-symbol-version", "__libc_start_main", "ours"]);
+    assert!(symbols("ours")?.contains(" __libc_start_main\n"), "{}", symbols("ours")?);
+    let ran = Command::new(place.work().join("ours")).output().unwrap();
+    assert_eq!(ran.status.code(), Some(0), "{}", String::from_utf8_lossy(&ran.stderr));
+    copy(&place, "main", "theirs");
+    assert!(patchelf(&place, &["--clear-symbol-version", "__libc_start_main", "theirs"])?.0);
+    assert_eq!(symbols("ours")?, symbols("theirs")?);
     Ok(())
 }
 

@@ -9,6 +9,7 @@ use crate::engine::audit::{External, grafted_name};
 use crate::engine::binary::{self, Binary, Format, Name, RunPathTag, Slice};
 use crate::engine::file::{Identity, ReadAt, Windows, sha256};
 use crate::engine::project::Artifact;
+use crate::engine::report::fit_words;
 use crate::engine::stage::relative_path;
 use crate::engine::{Context, Error};
 use std::collections::BTreeMap;
@@ -109,7 +110,8 @@ impl Repair {
 #[must_use]
 pub fn describe(plan: &EditPlan) -> String {
     let clauses: Vec<String> = plan.requests.iter().map(describe_request).collect();
-    format!("{} ({})", clauses.join("; "), plan.layout)
+    let way = plan.fit.as_ref().map_or_else(|| plan.layout.clone(), fit_words::chosen);
+    format!("{} ({way})", clauses.join("; "))
 }
 
 /// One request in words.

@@ -12,10 +12,10 @@ pub const fn strategy(strategy: Strategy) -> &'static str {
     match strategy {
         Strategy::InPlace => "in place",
         Strategy::RelroPadding => "in the RELRO padding",
-        Strategy::RelroPaddingAndSegment => ".dynamic in the RELRO padding, strings in a segment",
-        Strategy::StringsSegment => "strings in a segment",
-        Strategy::Appended => "appended segment",
-        Strategy::DynamicMoved => ".dynamic moved into a segment",
+        Strategy::RelroPaddingAndSegment => ".dynamic in the RELRO padding, strings in a new segment",
+        Strategy::StringsSegment => "strings in a new read-only segment",
+        Strategy::Appended => "in a new segment at the end",
+        Strategy::DynamicMoved => ".dynamic moved out of RELRO, into a new segment",
     }
 }
 

@@ -188,7 +188,7 @@ impl Job<'_> {
         if let Some(note) = &written.note {
             output.note(format_args!("note: {}: {note}", path.display()));
         }
-        if written.to.is_file() {
+        if self.arguments.json && written.to.is_file() {
             file.after = Some(ElfState::of(&read(&written.to)?.1));
         }
         file.written = Some(written);

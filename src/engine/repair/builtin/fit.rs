@@ -1,9 +1,10 @@
 //! How an edit fits, as the document that screen and command line show.
 
 use super::layout::Content;
+use super::placement::Placement;
 use super::plan::Edit;
 use super::room::{HeaderRoom, header_room, own_segment};
-use super::weigh::{Placement, Weighed, interpreter_room};
+use super::weigh::{Weighed, interpreter_room};
 use super::write::{Outcome, made_way, segment_name};
 use crate::engine::Result;
 use crate::engine::binary::elf::{Section, Segment};

@@ -1,9 +1,9 @@
 //! The program and section headers as they are after an edit.
 
 use super::layout::{Content, Piece};
+use super::placement::Placement;
 use super::plan::Edit;
 use super::room::HeaderRoom;
-use super::weigh::Placement;
 use super::write::lost;
 use crate::engine::binary::elf::{Section, Segment};
 use crate::engine::file::ReadAt;
@@ -115,7 +115,8 @@ pub(super) fn sections(edit: &Edit<'_>, placement: &Placement) -> Vec<Section> {
         }
         if let Some(filled) = placement.padding.as_ref().filter(|filled| filled.padding.section == Some(number)) {
             section.sh_addr = section.sh_addr.saturating_add(filled.taken);
-            section.sh_offset = section.sh_offset.saturating_add(filled.taken);
+            // mold gives it an offset that says nothing: checkers look there for zeros.
+            section.sh_offset = filled.padding.offset.saturating_add(filled.taken);
             section.sh_size = section.sh_size.saturating_sub(filled.taken);
         }
         // The old string table can lie within a run that is copied; it is not a part of that run.

@@ -2,7 +2,7 @@
 //!
 //! Within a segment `strip` writes sections in the order of their headers, so the pieces are put in that order too.
 
-use super::room::{HeaderRoom, Own, file_range, header_room, meets, own_segment};
+use super::room::{HeaderRoom, Own, file_range, growing_segment, header_room, meets};
 use crate::engine::binary::elf::Segment;
 use crate::engine::repair::facts::{Facts, Stop, extent, refuse};
 use goblin::elf::header::{EM_386, EM_ARM, EM_RISCV, EM_S390, EM_X86_64, ET_DYN};
@@ -83,10 +83,9 @@ pub(super) struct Demand {
 impl Layout {
     /// The layout for `demand`.
     pub fn of(facts: &Facts, demand: Demand) -> Result<Self, Stop> {
-        match own_segment(facts) {
-            // A name that an earlier edit put in front of others would come to stand behind them.
-            Some(own) if demand.interpreter.is_none() => Self::grow(facts, own, demand),
-            _ => Self::append(facts, demand),
+        match growing_segment(facts, demand.interpreter.is_some()) {
+            Some(own) => Self::grow(facts, own, demand),
+            None => Self::append(facts, demand),
         }
     }
 
@@ -119,15 +118,22 @@ impl Layout {
         let Some(segment) = facts.tables.segments.get(own.segment) else { return Self::append(facts, demand) };
         let strings = facts.strings_section().unwrap_or_default();
         let dynamic = facts.dynamic_section();
+        let moves_interpreter = demand.interpreter.is_some();
+        let leaves = |number: &usize| {
+            Some(*number) == dynamic
+                || *number == strings
+                || (moves_interpreter && Some(*number) == facts.interpreter_section())
+        };
+        let first = if moves_interpreter { 0 } else { strings + 1 };
         let range = file_range(segment);
         let inside = |number: &usize| {
             facts.tables.sections.get(*number).and_then(extent).is_some_and(|extent| meets(extent, range))
         };
-        let later: Vec<usize> = (strings + 1..facts.tables.sections.len()).filter(inside).collect();
-        let mut pieces =
-            copies(facts, &later.iter().copied().filter(|number| Some(*number) != dynamic).collect::<Vec<_>>());
+        let anew: Vec<usize> = (first..facts.tables.sections.len()).filter(inside).collect();
+        let mut pieces = copies(facts, &anew.iter().copied().filter(|number| !leaves(number)).collect::<Vec<_>>());
+        pieces.extend(demand.interpreter.map(|length| interpreter_piece(facts, length)));
         pieces.push(strings_piece(facts, demand.strings_size));
-        if demand.dynamic.is_some() || dynamic.is_some_and(|dynamic| later.contains(&dynamic)) {
+        if demand.dynamic.is_some() || dynamic.is_some_and(|dynamic| anew.contains(&dynamic)) {
             pieces.push(dynamic_piece(facts, demand.dynamic.unwrap_or(facts.tables.dynamic.len() as u64)));
         }
         let mut layout = Self {
@@ -139,8 +145,16 @@ impl Layout {
             end: own.from,
             align: segment.p_align,
         };
+        if layout.end == layout.offset && !layout.begins_with_strings() {
+            layout.end = layout.end.saturating_add(LEAD);
+        }
         layout.place()?;
         layout.check(facts)
+    }
+
+    fn begins_with_strings(&self) -> bool {
+        let first = self.pieces.iter().min_by_key(|piece| piece.order);
+        first.is_some_and(|piece| piece.content == Content::Strings)
     }
 
     fn append(facts: &Facts, demand: Demand) -> Result<Self, Stop> {
@@ -187,10 +201,10 @@ impl Layout {
             None => top.checked_add(offset % align),
         };
         let address = address.ok_or_else(too_high)?;
-        let first = pieces.iter().min_by_key(|piece| piece.order).map(|piece| piece.content);
-        let end = if first == Some(Content::Strings) { Some(offset) } else { offset.checked_add(LEAD) };
-        let end = end.ok_or_else(too_high)?;
-        let mut layout = Self { grown: None, header: Some(room), pieces, offset, address, end, align };
+        let mut layout = Self { grown: None, header: Some(room), pieces, offset, address, end: offset, align };
+        if !layout.begins_with_strings() {
+            layout.end = offset.checked_add(LEAD).ok_or_else(too_high)?;
+        }
         layout.place()?;
         layout.check(facts)
     }

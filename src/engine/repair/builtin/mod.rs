@@ -11,6 +11,7 @@ mod fit;
 mod headers;
 mod layout;
 mod padding;
+mod placement;
 mod plan;
 mod records;
 mod redundant;

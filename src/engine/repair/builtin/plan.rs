@@ -2,10 +2,11 @@
 
 use super::changes::{self, Value};
 use super::encode::Encode;
+use super::placement::Valued;
 use super::records::Records;
 use super::shift::{self, Shifted};
 use super::strings::NewStrings;
-use super::weigh::{Valued, Weighed, weigh};
+use super::weigh::{Weighed, weigh};
 use super::{EditOptions, fit, references, versions, write};
 use crate::engine::file::ReadAt;
 use crate::engine::repair::facts::{Facts, Stop, refuse};

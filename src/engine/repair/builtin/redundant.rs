@@ -7,7 +7,10 @@ use goblin::elf::dynamic::{
     DF_BIND_NOW, DF_SYMBOLIC, DF_TEXTREL, DT_BIND_NOW, DT_FLAGS, DT_FLAGS_1, DT_NEEDED, DT_RELACOUNT, DT_RELCOUNT,
     DT_SYMBOLIC, DT_TEXTREL,
 };
+use std::collections::BTreeSet;
 
+/// No more entries than this are given up for one edit: where so many are short, others are no remedy.
+pub(super) const MOST: usize = 16;
 /// `DF_1_NOW` of `DT_FLAGS_1`.
 const DF_1_NOW: u64 = 1;
 
@@ -25,9 +28,9 @@ pub(super) fn said_twice(entries: &[(u64, u64, Entry)]) -> Option<Redundant> {
     let value = |tag: u64| entries.iter().find(|entry| entry.0 == tag).map(|entry| entry.1);
     let number = |tag: u64| entries.iter().position(|entry| entry.0 == tag);
     let found = |tag: u64, why: &str| number(tag).map(|number| Redundant { number, why: why.to_owned() });
+    let mut seen = BTreeSet::new();
     for (place, entry) in entries.iter().enumerate() {
-        let earlier = entries.iter().take(place).any(|other| (other.0, other.1) == (entry.0, entry.1));
-        if entry.0 == DT_NEEDED && earlier {
+        if entry.0 == DT_NEEDED && !seen.insert(entry.1) {
             return Some(Redundant { number: place, why: "the second NEEDED of one library".to_owned() });
         }
     }

@@ -205,6 +205,19 @@ pub(super) fn own_segment(facts: &Facts) -> Option<Own> {
     facts.tables.sections.iter().enumerate().all(before).then_some(Own { segment: number, from })
 }
 
+/// The same for an edit that may move the interpreter's name: that stands before the strings, so that then all of the
+/// segment is written anew.
+pub(super) fn growing_segment(facts: &Facts, moves_interpreter: bool) -> Option<Own> {
+    let own = own_segment(facts)?;
+    if !moves_interpreter {
+        return Some(own);
+    }
+    let range = file_range(facts.tables.segments.get(own.segment)?);
+    let headers = (facts.tables.header.e_phoff, facts.tables.header.e_phoff.saturating_add(1));
+    let from = if facts.size == range.1 { range.0 } else { facts.size };
+    (!meets(headers, range)).then_some(Own { from, ..own })
+}
+
 /// The file range of a segment.
 pub(super) fn file_range(segment: &Segment) -> (u64, u64) {
     (segment.p_offset, segment.p_offset.saturating_add(segment.p_filesz))

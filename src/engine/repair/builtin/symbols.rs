@@ -4,6 +4,7 @@
 
 use super::encode::Encode;
 use crate::engine::Result;
+use crate::engine::binary::elf::Section;
 use crate::engine::file::ReadAt;
 use crate::engine::repair::Patch;
 use crate::engine::repair::facts::Facts;
@@ -34,10 +35,16 @@ pub(super) fn patches(facts: &Facts, source: &dyn ReadAt, moves: &dyn Fn(usize) 
             for (symbol, at) in bytes.chunks_exact(entry as usize).zip(first..) {
                 let number = facts.number(symbol, section_at, 2) as usize;
                 let Some(distance) = moves(number) else { continue };
-                let value = facts.number(symbol, value_at, width).wrapping_add(distance);
+                let value = facts.number(symbol, value_at, width);
+                // mold gives `__ehdr_start` and others the first section's number, though they do not stand in it.
+                let stands =
+                    |section: &Section| value.checked_sub(section.sh_addr).is_some_and(|at| at <= section.sh_size);
+                if !facts.tables.sections.get(number).is_some_and(stands) {
+                    continue;
+                }
                 patches.push(Patch {
                     offset: section.sh_offset + at * entry + value_at as u64,
-                    bytes: encode.address(value),
+                    bytes: encode.address(value.wrapping_add(distance)),
                     meaning: format!("symbol {at}, in {}: its address", facts.section_name(number)),
                 });
             }

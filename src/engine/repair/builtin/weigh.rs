@@ -2,9 +2,10 @@
 
 use super::layout::{Content, Demand, Layout, Piece, SPARE, dynamic_piece, interpreter_piece, strings_piece};
 use super::padding::{self, NoPadding, Padding};
+use super::placement::{Filled, Placement, Valued};
 use super::plan::Edit;
 use super::redundant::{self, is_new};
-use super::room::{self, HeaderRoom, header_room, own_segment};
+use super::room::{self, HeaderRoom, growing_segment, header_room};
 use super::shift;
 use crate::engine::file::ReadAt;
 use crate::engine::repair::Insertion;
@@ -12,48 +13,9 @@ use crate::engine::repair::facts::{Facts, Stop};
 use crate::engine::report::fit::{Considered, Strategy, Verdict};
 use goblin::elf::dynamic::DT_NEEDED;
 
-/// Where everything goes.
-#[derive(Debug, Clone)]
-pub(super) struct Placement {
-    /// The way.
-    pub strategy: Strategy,
-    /// The dynamic entries, without those that were given up.
-    pub entries: Vec<Valued>,
-    /// Why the entries that were given up could be.
-    pub given_up: Vec<String>,
-    /// What is inserted first.
-    pub insertion: Option<Insertion>,
-    /// What goes into the RELRO padding.
-    pub padding: Option<Filled>,
-    /// What goes into a new or grown segment.
-    pub segment: Option<Layout>,
-}
-
-/// A dynamic entry with its tag and value.
-pub(super) type Valued = (u64, u64, super::changes::Entry);
-
-/// The RELRO padding with what goes into it.
-#[derive(Debug, Clone)]
-pub(super) struct Filled {
-    /// The padding.
-    pub padding: Padding,
-    /// What goes into it, in the order of their places.
-    pub pieces: Vec<Piece>,
-    /// Bytes of it that are taken.
-    pub taken: u64,
-}
-
-impl Placement {
-    /// The new place of `content`, if it moves.
-    pub fn piece(&self, content: Content) -> Option<&Piece> {
-        let filled = self.padding.iter().flat_map(|filled| &filled.pieces);
-        let segment = self.segment.iter().flat_map(|layout| &layout.pieces);
-        filled.chain(segment).find(|piece| piece.content == content)
-    }
-}
-
 /// A way that can't be gone.
 struct Short {
+    verdict: Verdict,
     need: Option<u64>,
     room: Option<u64>,
     why: String,
@@ -61,11 +23,16 @@ struct Short {
 
 impl Short {
     fn because(why: impl Into<String>) -> Self {
-        Self { need: None, room: None, why: why.into() }
+        Self { verdict: Verdict::Refused, need: None, room: None, why: why.into() }
+    }
+
+    /// A way to room that nothing needs.
+    fn needless(why: impl Into<String>) -> Self {
+        Self { verdict: Verdict::NotNeeded, ..Self::because(why) }
     }
 
     fn of_room(need: u64, room: u64, why: impl Into<String>) -> Self {
-        Self { need: Some(need), room: Some(room), why: why.into() }
+        Self { verdict: Verdict::Refused, need: Some(need), room: Some(room), why: why.into() }
     }
 }
 
@@ -167,13 +134,15 @@ pub(super) fn weigh(
                 };
                 Considered { strategy, verdict: Verdict::NotNeeded, need: None, room: None, why }
             }
-            Err(Short { need, room, why }) => Considered { strategy, verdict: Verdict::Refused, need, room, why },
+            Err(Short { verdict, need, room, why }) => Considered { strategy, verdict, need, room, why },
         });
     }
     let wanted_in_padding = lack.pieces(&lack.entries).iter().fold(0, |sum, piece| sum + piece.length);
     let redundant = {
         let (mut left, mut found) = (edit.entries.clone(), Vec::new());
-        while let Some(one) = redundant::said_twice(&left).or_else(|| redundant::hint(&left)) {
+        while found.len() < redundant::MOST
+            && let Some(one) = redundant::said_twice(&left).or_else(|| redundant::hint(&left))
+        {
             left.remove(one.number);
             found.push(one.why);
         }
@@ -193,6 +162,9 @@ pub(super) fn interpreter_room(facts: &Facts) -> u64 {
 fn fitting(facts: &Facts, entries: &[Valued], with_hints: bool) -> Fitting {
     let capacity = facts.tables.dynamic.len() as u64 + facts.tables.dynamic_nulls.saturating_sub(1);
     let (mut left, mut given_up) = (entries.to_vec(), Vec::new());
+    if left.len() as u64 > capacity.saturating_add(redundant::MOST as u64) {
+        return Err((left.len() as u64, capacity));
+    }
     while left.len() as u64 > capacity {
         let hint = || redundant::hint(&left).filter(|_| with_hints);
         let Some(one) = redundant::said_twice(&left).or_else(hint) else {
@@ -257,10 +229,10 @@ impl Lack<'_> {
 
     fn padding_and_segment(&self, padding: &Result<Padding, NoPadding>) -> Result<Placement, Short> {
         if self.entries.is_ok() {
-            return Err(Short::because(".dynamic fits where it is"));
+            return Err(Short::needless(".dynamic fits where it is"));
         }
         if !self.strings && self.interpreter.is_none() {
-            return Err(Short::because("nothing needs a segment"));
+            return Err(Short::needless("nothing needs a segment"));
         }
         let filled = self.fill(padding, vec![dynamic_piece(self.facts, self.edit.entries.len() as u64)])?;
         let mut placement = self.placement(Strategy::RelroPaddingAndSegment, &self.edit.entries, &[]);
@@ -273,10 +245,10 @@ impl Lack<'_> {
 
     fn strings_segment(&self) -> Result<Placement, Short> {
         if !self.strings && self.interpreter.is_none() {
-            return Err(Short::because("no string needs room"));
+            return Err(Short::needless("no string needs room"));
         }
         let (entries, given_up) = self.entries.as_ref().map_err(|short| self.full(*short))?;
-        let grows = self.interpreter.is_none() && own_segment(self.facts).is_some();
+        let grows = growing_segment(self.facts, self.interpreter.is_some()).is_some();
         if !grows && !matches!(header_room(self.facts), HeaderRoom::Unused(_) | HeaderRoom::PhdrEntry(_)) {
             return Err(Short::because("no program header can be given up for a new segment"));
         }
@@ -287,7 +259,7 @@ impl Lack<'_> {
 
     fn appended(&self, in_relro: bool) -> Result<Placement, Short> {
         if !self.strings && self.interpreter.is_none() {
-            return Err(Short::because("no string needs room"));
+            return Err(Short::needless("no string needs room"));
         }
         // Where .dynamic is not protected, moving it loses less than a hint.
         let entries = if in_relro { &self.entries_without_hints } else { &self.entries };
@@ -315,7 +287,9 @@ impl Lack<'_> {
             page_size: self.page_size,
         };
         Layout::of(facts, demand).map_err(|stop| match stop {
-            Stop::Refusal(refusal) => Short { need: refusal.need, room: refusal.room, why: refusal.reason },
+            Stop::Refusal(refusal) => {
+                Short { verdict: Verdict::Refused, need: refusal.need, room: refusal.room, why: refusal.reason }
+            }
             Stop::Error(error) => Short::because(error.to_string()),
         })
     }

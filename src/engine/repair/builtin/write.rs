@@ -4,10 +4,10 @@ use super::encode::Encode;
 use super::entries::{dynamic_in_place, dynamic_values};
 use super::headers::{sections, segments};
 use super::layout::{Content, Layout, Piece};
+use super::placement::Placement;
 use super::plan::Edit;
 use super::room::{HeaderRoom, meets};
 use super::symbols;
-use super::weigh::Placement;
 use crate::engine::Error;
 use crate::engine::binary::elf::{Section, Segment, Tables};
 use crate::engine::file::ReadAt;
@@ -74,6 +74,7 @@ pub(super) fn result(
     }
     patches.extend(interpreter_in_place(&edit, placement));
     patches.extend(header_patches(&edit, placement, before, &new_segments));
+    patches.extend(vacated(facts, placement, new_segments.len()));
     patches.extend(section_patches(facts, before, &new_sections));
     let distance = |number: usize| {
         let (old, new) = (facts.tables.sections.get(number)?, new_sections.get(number)?);
@@ -210,6 +211,23 @@ fn header_patches(edit: &Edit<'_>, placement: &Placement, before: &Tables, segme
         }
     }
     patches
+}
+
+/// Zeros where sections made way, behind the program headers: the next edit can tell that nobody needs that place.
+fn vacated(facts: &Facts, placement: &Placement, headers: usize) -> Vec<Patch> {
+    let Some(HeaderRoom::Behind(sections)) = placement.segment.as_ref().and_then(|layout| layout.header.as_ref())
+    else {
+        return Vec::new();
+    };
+    let end = facts.tables.header.e_phoff + headers as u64 * facts.header_entry();
+    let ranges = sections.iter().filter_map(|number| Some((*number, extent(facts.tables.sections.get(*number)?)?)));
+    let left = ranges.map(|(number, (from, to))| (number, from.max(end), to)).filter(|(_, from, to)| from < to);
+    left.map(|(number, from, to)| Patch {
+        offset: from,
+        bytes: vec![0; (to - from) as usize],
+        meaning: format!("where {} stood: zeros", facts.section_name(number)),
+    })
+    .collect()
 }
 
 /// The writes of the section headers that changed.

@@ -174,6 +174,7 @@ fn accounted(before: &State<'_>, laid: &Laid<'_>, requests: &[EditRequest]) -> V
     let mut old = vec![
         (0, u64::from(header.e_ehsize)),
         (header.e_phoff, tables.segments.len() as u64 * facts.header_entry()),
+        (header.e_shoff, tables.sections.len() as u64 * u64::from(header.e_shentsize)),
         facts.dynamic,
         (facts.strings_offset, facts.strings.len() as u64),
     ];

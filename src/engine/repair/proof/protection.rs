@@ -58,7 +58,9 @@ pub(super) fn changes(before: &State<'_>, after: &State<'_>, plan: &EditPlan) ->
         faults.push("it asks for another stack".to_owned());
     }
     let lost = plan.fit.as_ref().is_some_and(|fit| fit.relro == RelroFate::Lost);
-    if old.relro != new.relro && !(lost && new.relro == "lost") {
+    // An edit may put back what another tool took out.
+    let mended = old.relro == "lost" && new.relro != "none";
+    if old.relro != new.relro && !mended && !(lost && new.relro == "lost") {
         faults.push(format!("RELRO is {}, and was {}", new.relro, old.relro));
     }
     for (what, was, is) in [("NOW", old.now, new.now), ("PIE", old.pie, new.pie), ("TEXTREL", old.textrel, new.textrel)]

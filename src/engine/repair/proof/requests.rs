@@ -5,6 +5,7 @@ use crate::engine::Result;
 use crate::engine::binary::Name;
 use crate::engine::repair::EditRequest;
 use crate::engine::repair::names::Names;
+use std::collections::BTreeSet;
 
 /// What `after` names otherwise than `requests` on `before` want it.
 pub(super) fn changes(before: &State<'_>, after: &State<'_>, requests: &[EditRequest]) -> Result<Vec<String>> {
@@ -51,13 +52,8 @@ pub(super) fn changes(before: &State<'_>, after: &State<'_>, requests: &[EditReq
 
 /// `names` without those that stand there earlier.
 fn once(names: &[Name]) -> Vec<&Name> {
-    let mut once = Vec::new();
-    for name in names {
-        if !once.contains(&name) {
-            once.push(name);
-        }
-    }
-    once
+    let mut seen = BTreeSet::new();
+    names.iter().filter(|name| seen.insert(*name)).collect()
 }
 
 fn list(names: &[Name]) -> String {

@@ -10,6 +10,7 @@ use goblin::elf::dynamic::{
     DT_PLTRELSZ, DT_PREINIT_ARRAY, DT_PREINIT_ARRAYSZ, DT_REL, DT_RELA, DT_RELASZ, DT_RELSZ, DT_STRSZ, DT_STRTAB,
     DT_SYMTAB, DT_VERDEF, DT_VERNEED, DT_VERSYM,
 };
+use goblin::elf::section_header::SHT_GNU_HASH;
 
 /// `DT_RELRSZ` (gABI).
 const DT_RELRSZ: u64 = 35;
@@ -75,8 +76,8 @@ fn tables(state: &State<'_>) -> Result<Vec<Table>> {
     let size = |tag: u64| tables.dynamic_value(tag).unwrap_or(0);
     let count = symbol_count(state)?.unwrap_or(1);
     let list = [
-        ("HASH", DT_HASH, hash_length(state, DT_HASH, count)?, 4),
-        ("GNU_HASH", DT_GNU_HASH, hash_length(state, DT_GNU_HASH, count)?, word),
+        ("HASH", DT_HASH, hash_length(state, DT_HASH)?, 4),
+        ("GNU_HASH", DT_GNU_HASH, hash_length(state, DT_GNU_HASH)?, word),
         ("STRTAB", DT_STRTAB, size(DT_STRSZ), 1),
         ("SYMTAB", DT_SYMTAB, count.saturating_mul(symbol), word),
         ("RELA", DT_RELA, size(DT_RELASZ), word),
@@ -99,19 +100,20 @@ fn tables(state: &State<'_>) -> Result<Vec<Table>> {
     Ok(found.collect())
 }
 
-/// The length of a hash table in bytes (gABI 5, "Hash Table"; GNU hash): its head where it does not lie in the file.
-fn hash_length(state: &State<'_>, tag: u64, symbols: u64) -> Result<u64> {
+/// The length of a hash table in bytes (gABI 5, "Hash Table"; GNU hash): its head where it does not lie in the file, and for
+/// the chains of GNU hash, which nothing counts, what the section header says.
+fn hash_length(state: &State<'_>, tag: u64) -> Result<u64> {
     let tables = state.tables();
     let (head, wide) = if tag == DT_GNU_HASH { (16, 4) } else { (hash_word(state) * 2, hash_word(state) as usize) };
-    let Some(offset) = tables.dynamic_value(tag).and_then(|address| state.place(address, head)) else {
-        return Ok(head);
-    };
+    let Some(address) = tables.dynamic_value(tag) else { return Ok(head) };
+    let Some(offset) = state.place(address, head) else { return Ok(head) };
     let bytes = state.source.bytes(offset, head)?;
     let number = |index: usize| state.facts.number(&bytes, index * wide, wide);
     if tag != DT_GNU_HASH {
         return Ok(number(0).saturating_add(number(1)).saturating_mul(wide as u64).saturating_add(head));
     }
     let bloom = number(2).saturating_mul(if tables.is_64 { 8 } else { 4 });
-    let chains = symbols.saturating_sub(number(1)).saturating_mul(4);
-    Ok(number(0).saturating_mul(4).saturating_add(bloom).saturating_add(chains).saturating_add(head))
+    let least = number(0).saturating_mul(4).saturating_add(bloom).saturating_add(head);
+    let named = tables.sections.iter().find(|section| section.sh_type == SHT_GNU_HASH && section.sh_addr == address);
+    Ok(named.map_or(least, |section| section.sh_size.max(least)))
 }

@@ -105,8 +105,9 @@ impl Beside<'_> {
             return Ok((None, copied + plan.writes));
         }
         let mut inserted = None;
+        let shifting = if method == CopyMethod::Copy { Shifting::Preferred } else { Shifting::Allowed };
         self.editor.apply_by(path, plan, &mut |file| {
-            inserted = carry_out(file, path, plan, Shifting::Allowed, context)?;
+            inserted = carry_out(file, path, plan, shifting, context)?;
             Ok(())
         })?;
         let shifted = if inserted == Some(Inserted::Shifted) { plan.shifted } else { 0 };

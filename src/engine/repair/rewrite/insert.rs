@@ -14,11 +14,14 @@ const LARGEST_BLOCK: u64 = 64 * 1024;
 /// The bytes that are moved at a time.
 const CHUNK: u64 = 1 << 20;
 
-/// Whether the tail of the file may be moved where the filesystem has no insertion.
+/// Whether the tail of the file may be moved instead of an insertion by the filesystem.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shifting {
     /// It may: the file is disposable.
     Allowed,
+    /// It is, also where the filesystem has one: the file's bytes were written a moment ago, and an insertion would wait until
+    /// they are on the disk (ext4).
+    Preferred,
     /// It may not: what was killed in between could not be undone.
     Refused,
 }
@@ -84,7 +87,8 @@ pub fn insert(
         file.set_len(end).map_err(Error::io("make longer", path))?;
         return Ok(Inserted::Extended);
     }
-    if let Some(blocks) = Blocks::of(file, size, insertion)
+    if shifting != Shifting::Preferred
+        && let Some(blocks) = Blocks::of(file, size, insertion)
         && insert_blocks(file, path, blocks)?
     {
         move_back(file, path, blocks, offset)?;

@@ -1,6 +1,6 @@
 //! One column of the picture: segments, what stands in them, and what nothing covers, from the lowest place on.
 
-use super::{Block, Change, Kind, LOAD, Order};
+use super::{Block, Change, Kind, LOAD, Order, is_loaded};
 use crate::engine::report::fit::{Inserted, Shape, ShapePart};
 use std::collections::HashMap;
 
@@ -76,8 +76,8 @@ fn groups(shape: &Shape, order: Order) -> Vec<Group<'_>> {
         let (start, size) = place(load);
         groups.push(Group { start, size, segment: Some(load), parts: Vec::new() });
     }
-    let sections = shape.sections.iter().map(|part| (Kind::Section, part, part.flags.contains('A')));
-    let tables = shape.tables.iter().map(|part| (Kind::Table, part, part.memory > 0));
+    let sections = shape.sections.iter().map(|part| (Kind::Section, part, is_loaded(part)));
+    let tables = shape.tables.iter().map(|part| (Kind::Table, part, is_loaded(part)));
     let mut parts: Vec<Placed<'_>> = tables
         .chain(sections)
         .map(|(kind, part, is_loaded)| {

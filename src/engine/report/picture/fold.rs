@@ -1,6 +1,6 @@
-//! Runs of parts of which there is nothing to say become one.
+//! Runs of parts of which there is nothing to say become one; a segment that holds nothing else becomes one with them.
 
-use super::{Block, Change, Kind, Stripe};
+use super::{Block, Change, Kind, Parts, Stripe};
 
 /// Fewer parts than this stay as they are.
 const FEWEST: usize = 3;
@@ -8,46 +8,106 @@ const FEWEST: usize = 3;
 /// `stripes` with their quiet runs folded.
 pub(super) fn fold(stripes: Vec<Stripe>) -> Vec<Stripe> {
     let mut folded = Vec::new();
-    let mut run: Vec<Stripe> = Vec::new();
+    let mut run = Run::default();
     for stripe in stripes {
         let manner = manner(&stripe);
-        if manner.is_none() || run.first().is_some_and(|first| self::manner(first) != manner) {
-            close(&mut run, &mut folded);
+        if manner.is_none() || manner != run.manner {
+            run.close(Follows::of(&stripe), &mut folded);
         }
-        if manner.is_some() { run.push(stripe) } else { folded.push(stripe) }
+        match manner {
+            Some(_) => {
+                run.manner = manner;
+                run.stripes.push(stripe);
+            }
+            None => folded.push(stripe),
+        }
     }
-    close(&mut run, &mut folded);
+    run.close(Follows::Another, &mut folded);
     folded
 }
 
-/// In which manner nothing became of a stripe: only such that agree are folded together.
-fn manner(stripe: &Stripe) -> Option<(Change, bool, bool)> {
+/// How nothing became of a stripe: what became of it all the same, and on which sides it is read-only after relocation.
+type Manner = (Change, bool, bool);
+
+/// Only stripes that agree in this are folded together.
+fn manner(stripe: &Stripe) -> Option<Manner> {
     let (Some(before), Some(after)) = (&stripe.before, &stripe.after) else { return None };
-    let is_part = matches!(before.kind, Kind::Section | Kind::Unused) && before.kind == after.kind;
+    let is_part = matches!(before.kind, Kind::Section | Kind::Table | Kind::Unused) && before.kind == after.kind;
     (is_part && stripe.is_quiet()).then_some((after.change, before.relro, after.relro))
 }
 
-fn close(run: &mut Vec<Stripe>, folded: &mut Vec<Stripe>) {
-    let is_part = |stripe: &&Stripe| stripe.before.as_ref().is_some_and(|block| block.kind != Kind::Unused);
-    let count = run.iter().filter(is_part).count();
-    let side = |choose: fn(&Stripe) -> Option<&Block>| {
-        let named = |stripe: &Stripe| choose(stripe).filter(|block| block.kind != Kind::Unused).cloned();
-        let (first, last) = (run.iter().find_map(named)?, run.iter().rev().find_map(named)?);
-        let from = run.first().and_then(choose).and_then(|block| block.at);
-        let size = |stripe: &Stripe| choose(stripe).map_or(0, |block| block.size);
-        let whole = run.last().and_then(choose).and_then(|end| Some((end.at?, end.size)));
-        let size = match (from, whole) {
-            (Some(from), Some((at, size))) => at.saturating_add(size).saturating_sub(from),
-            _ => run.iter().map(size).fold(0, u64::saturating_add),
+/// Whether what follows a run belongs to the same segment.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Follows {
+    Same,
+    Another,
+}
+
+impl Follows {
+    fn of(stripe: &Stripe) -> Self {
+        let ends = |block: &Option<Block>| {
+            let kind = block.as_ref().map(|block| block.kind);
+            matches!(kind, None | Some(Kind::Segment | Kind::Apart | Kind::Between | Kind::End))
         };
-        let name = format!("{} … {}", first.name, last.name);
-        Some(Block { kind: Kind::Folded(count), name, flags: String::new(), at: from, size, ..first })
-    };
-    let (before, after) = (side(|stripe| stripe.before.as_ref()), side(|stripe| stripe.after.as_ref()));
-    if count >= FEWEST {
-        run.clear();
-        folded.push(Stripe { before, after });
-    } else {
-        folded.append(run);
+        if ends(&stripe.before) && ends(&stripe.after) { Self::Another } else { Self::Same }
     }
+}
+
+/// Stripes of one manner that follow each other.
+#[derive(Default)]
+struct Run {
+    manner: Option<Manner>,
+    stripes: Vec<Stripe>,
+}
+
+impl Run {
+    /// Ends the run: writes it to `folded` as one stripe, or as it is.
+    fn close(&mut self, follows: Follows, folded: &mut Vec<Stripe>) {
+        let (manner, mut stripes) = (self.manner.take(), std::mem::take(&mut self.stripes));
+        let parts = parts(&stripes);
+        let segment = folded.last().filter(|stripe| {
+            let is_segment = |block: &Block| block.kind == Kind::Segment;
+            let agrees = |block: &Block| Some(block.change) == manner.map(|manner| manner.0);
+            stripe.before.as_ref().is_some_and(is_segment) && stripe.after.as_ref().is_some_and(agrees)
+        });
+        if follows == Follows::Another && segment.is_some() && parts.sections + parts.tables > 0 {
+            for block in
+                folded.last_mut().into_iter().flat_map(|stripe| [&mut stripe.before, &mut stripe.after]).flatten()
+            {
+                block.kind = Kind::Whole(parts);
+                // As its parts are, which agree on each side.
+                block.relro = manner.is_some_and(|manner| manner.1 && manner.2);
+            }
+        } else if parts.sections + parts.tables >= FEWEST {
+            let before = side(&stripes, parts, |stripe| stripe.before.as_ref());
+            let after = side(&stripes, parts, |stripe| stripe.after.as_ref());
+            folded.push(Stripe { before, after });
+        } else {
+            folded.append(&mut stripes);
+        }
+    }
+}
+
+fn parts(stripes: &[Stripe]) -> Parts {
+    let count = |kind: Kind| {
+        let is_one = |stripe: &&Stripe| stripe.before.as_ref().is_some_and(|block| block.kind == kind);
+        stripes.iter().filter(is_one).count()
+    };
+    Parts { tables: count(Kind::Table), sections: count(Kind::Section) }
+}
+
+/// One side of a run as one block, from its first part's beginning to its last one's end.
+fn side(stripes: &[Stripe], parts: Parts, choose: fn(&Stripe) -> Option<&Block>) -> Option<Block> {
+    let blocks = || stripes.iter().filter_map(choose);
+    let named = |block: &&Block| block.kind == Kind::Section;
+    let (first, last) = (blocks().next()?, blocks().next_back()?);
+    let name = match (blocks().find(named), blocks().rev().find(named)) {
+        (Some(from), Some(to)) => format!("{} … {}", from.name, to.name),
+        _ => String::new(),
+    };
+    let size = match (first.at, last.at) {
+        (Some(from), Some(to)) => to.saturating_add(last.size).saturating_sub(from),
+        _ => blocks().fold(0, |sum, block| u64::saturating_add(sum, block.size)),
+    };
+    Some(Block { kind: Kind::Folded(parts), name, flags: String::new(), size, ..first.clone() })
 }

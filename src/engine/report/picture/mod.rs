@@ -26,6 +26,8 @@ pub enum Order {
 pub enum Kind {
     /// A loaded segment; its sections follow.
     Segment,
+    /// A loaded segment, with as many parts, of all of which there is nothing to say.
+    Whole(Parts),
     /// What no loaded segment covers; its sections follow.
     Apart,
     /// A section.
@@ -40,10 +42,19 @@ pub enum Kind {
     Between,
     /// Zeros that were inserted.
     Inserted,
-    /// As many sections of which there is nothing to say.
-    Folded(usize),
+    /// As many parts of which there is nothing to say.
+    Folded(Parts),
     /// The file's end.
     End,
+}
+
+/// How many parts were folded into one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Parts {
+    /// Tables of headers.
+    pub tables: usize,
+    /// Sections.
+    pub sections: usize,
 }
 
 /// What became of a part.
@@ -167,6 +178,11 @@ fn others(segments: &[ShapePart]) -> Vec<((&str, usize), &ShapePart)> {
 /// The type of the segments that are mapped.
 const LOAD: &str = "LOAD";
 
+/// Whether a part has an address, be it without a length there.
+fn is_loaded(part: &ShapePart) -> bool {
+    part.memory > 0 || part.flags.contains('A')
+}
+
 /// What became in memory of `before`, which is now `after`.
 fn change_in_memory(before: &ShapePart, after: &ShapePart) -> Change {
     match after.memory.cmp(&before.memory) {
@@ -182,7 +198,7 @@ fn change_in_memory(before: &ShapePart, after: &ShapePart) -> Change {
 fn change(before: &ShapePart, after: &ShapePart, inserted: Option<Inserted>) -> Change {
     let up = |zeros: Inserted| before.offset.checked_add(zeros.length) == Some(after.offset);
     let moved_up = inserted.is_some_and(up);
-    let in_place = match before.memory > 0 || after.memory > 0 {
+    let in_place = match is_loaded(before) || is_loaded(after) {
         true => before.address == after.address,
         false => before.offset == after.offset || moved_up,
     };

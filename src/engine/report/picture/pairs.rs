@@ -1,7 +1,7 @@
 //! Two columns side by side: what kept its place among the others stands on one line, the rest for itself.
 
 use super::column::Entry;
-use super::{Block, Change, Kind, Order, Stripe, change, change_in_memory};
+use super::{Block, Change, Kind, Order, Stripe, change, change_in_memory, is_loaded};
 use crate::engine::report::fit::{Inserted, ShapePart};
 use std::collections::HashMap;
 
@@ -14,7 +14,7 @@ pub(super) fn side_by_side(
 ) -> Vec<Stripe> {
     let partners = partners(&before, &after);
     judge(&mut before, &mut after, &partners, |was, is| match order {
-        Order::Address if was.memory > 0 || is.memory > 0 => change_in_memory(was, is),
+        Order::Address if is_loaded(was) || is_loaded(is) => change_in_memory(was, is),
         _ => change(was, is, inserted),
     });
     let kept = in_order(&partners);
