@@ -129,10 +129,9 @@ fn segments(before: &Shown, after: &Shown, page: u64) -> Vec<String> {
             faults.push(format!("{segment:x?} is not {section:x?}"));
         }
     }
-    let was_right = before.dynamic_symbol == before.segment("DYNAMIC").map(|segment| segment.address);
     if let (Some(symbol), Some(segment)) = (after.dynamic_symbol, after.segment("DYNAMIC"))
         && symbol != segment.address
-        && was_right
+        && before.dynamic_symbol == before.segment("DYNAMIC").map(|before| before.address)
     {
         faults.push(format!("_DYNAMIC is {symbol:#x}, the dynamic section is at {:#x}", segment.address));
     }

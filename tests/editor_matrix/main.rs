@@ -29,7 +29,7 @@ use workshop::{Kind, Language, Workshop};
 /// How a test ends that has not failed: by its work, or ignored for this reason.
 type Outcome = Result<(), String>;
 
-/// A workshop, once somebody opened it, or why it can't be.
+/// A workshop that is opened by whoever comes first, or why it can't be.
 type Opened = Arc<OnceLock<Result<Workshop, String>>>;
 
 /// The workshops, each opened once by whoever comes first.

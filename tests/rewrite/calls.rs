@@ -161,7 +161,7 @@ pub fn going_back() {
     let old = std::fs::read(&path).unwrap();
     let edit = told(Kind::Hand, Way::InPlace, inserting(Kind::Hand, &path), &path);
     let mut states = 0;
-    for first in (1..).step_by(5) {
+    for first in (1..).step_by(3) {
         let mut torn_before = None;
         for second in 1.. {
             let died = dies(&edit, first);
@@ -169,7 +169,7 @@ pub fn going_back() {
                 roll_back(&path, &Context::new()).unwrap();
                 if std::fs::read(&path).unwrap() != old {
                     // It had finished, and so have we.
-                    assert!(states >= 4, "only {states} torn states");
+                    assert!(states >= 3, "only {states} torn states");
                     return;
                 }
                 assert!(died);
