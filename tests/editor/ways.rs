@@ -25,6 +25,7 @@ pub const TESTS: &[Test] = &[
     ("ways::an_appended_search_path", appended_path),
     ("ways::no_default_directories", no_default_directories),
     ("ways::alternating_edits_do_not_grow_the_file", alternating),
+    ("ways::nothing_is_inserted_into_a_large_file", large_file),
     ("ways::what_has_no_dynamic_section", without_dynamic),
 ];
 
@@ -252,6 +253,27 @@ fn alternating() -> Outcome {
         }
         assert!(size() <= largest + 2 * 4096, "{} after the largest of {largest}", size());
     }
+    Ok(())
+}
+
+fn large_file() -> Outcome {
+    let folder = tempfile::tempdir().unwrap();
+    let library = rust_library(folder.path());
+    if !protected(&library) {
+        return Err("this toolchain's linker leaves .dynamic out of RELRO".into());
+    }
+    let requests = [rpath("$ORIGIN/lib"), AddNeeded("libm.so.6".into())];
+    let plan = || Builtin::default().plan(&Windows::open(&library).unwrap(), &requests).unwrap().unwrap();
+    let small = plan();
+    std::fs::OpenOptions::new().write(true).open(&library).unwrap().set_len(300 << 20).unwrap();
+    let large = plan();
+    if small.insertion.is_none() {
+        return Err(format!("this toolchain's linker leaves room for two entries: {}", small.layout));
+    }
+    assert_eq!((large.insertion, large.shifted, fate(&large).1), (None, 0, RelroFate::Kept));
+    Builtin::default().apply(&library, &large, &wheelwright::engine::Context::new()).unwrap();
+    assert!(protected(&library));
+    assert_eq!(Loader::build(&[]).unwrap().call(&library, "answer").unwrap(), "42");
     Ok(())
 }
 

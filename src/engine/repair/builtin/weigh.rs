@@ -13,6 +13,10 @@ use crate::engine::repair::facts::{Facts, Stop};
 use crate::engine::report::fit::{Considered, Strategy, Verdict};
 use goblin::elf::dynamic::DT_NEEDED;
 
+/// With more bytes than this behind it, an insertion is dear also where the filesystem has it: the cached pages behind are given
+/// up (ext4: about 50 ms of processor time a GiB), or all is written again. Then a hint in `.dynamic` is given up first.
+const DEAR_TO_MOVE: u64 = 256 << 20;
+
 /// A way that can't be gone.
 struct Short {
     verdict: Verdict,
@@ -77,6 +81,11 @@ pub(super) fn weigh(
     let facts = edit.facts;
     let added = edit.strings.added().len() as u64;
     let slack = room::behind_strings(facts, source, added)?;
+    let padding = padding::find(facts, source)?;
+    let in_relro = facts.dynamic_in_relro();
+    let is_dear =
+        |padding: &Padding| padding.free < padding.room && facts.size.saturating_sub(padding.offset) > DEAR_TO_MOVE;
+    let dear = in_relro && padding.as_ref().is_ok_and(is_dear);
     let lack = Lack {
         facts,
         edit,
@@ -87,11 +96,10 @@ pub(super) fn weigh(
             .map(|name| name.len() as u64)
             .filter(|&need| need > interpreter_room(facts)),
         page_size,
-        entries: fitting(facts, &edit.entries, false),
+        entries: fitting(facts, &edit.entries, dear),
         entries_without_hints: fitting(facts, &edit.entries, true),
     };
-    let padding = padding::find(facts, source)?;
-    let in_relro = facts.dynamic_in_relro();
+    use Strategy::{Appended, DynamicMoved, InPlace, RelroPadding, RelroPaddingAndSegment, StringsSegment};
     let ways = [
         (Strategy::InPlace, lack.in_place(slack)),
         (Strategy::RelroPadding, lack.padding(&padding)),
@@ -106,11 +114,13 @@ pub(super) fn weigh(
     // A segment of its own costs the file nothing but the strings; an inserted page moves all that is behind it.
     let padding_first = ways.get(1).is_some_and(|(_, way)| !inserts(way));
     let order = if padding_first {
-        [Strategy::InPlace, Strategy::RelroPadding, Strategy::StringsSegment, Strategy::RelroPaddingAndSegment]
+        [InPlace, RelroPadding, StringsSegment, RelroPaddingAndSegment, Appended, DynamicMoved]
+    } else if dear {
+        [InPlace, StringsSegment, Appended, RelroPadding, RelroPaddingAndSegment, DynamicMoved]
     } else {
-        [Strategy::InPlace, Strategy::StringsSegment, Strategy::RelroPadding, Strategy::RelroPaddingAndSegment]
+        [InPlace, StringsSegment, RelroPadding, RelroPaddingAndSegment, Appended, DynamicMoved]
     };
-    let chosen = order.into_iter().chain([Strategy::Appended, Strategy::DynamicMoved]).find_map(works);
+    let chosen = order.into_iter().find_map(works);
     let mut placement = None;
     let mut considered = Vec::new();
     for (strategy, way) in ways {
