@@ -1,5 +1,5 @@
 //! Kills at every system call of an edit, and of going back after one. A small tracer (ptrace(2)) is compiled for it: it counts
-//! the calls of its child from a `getsid` on, and kills it before the given one is made.
+//! the calls of its child from a `getpriority` on, and kills it before the given one is made.
 
 use crate::disks::{Disk, names};
 use crate::hand::spliced;
@@ -47,7 +47,7 @@ int main(int count, char **words) {
             struct ptrace_syscall_info info;
             if (ptrace(PTRACE_GET_SYSCALL_INFO, child, sizeof info, &info) <= 0) return UNABLE;
             if (info.op != PTRACE_SYSCALL_INFO_ENTRY) continue;
-            if (info.entry.nr == SYS_getsid) armed = 1;
+            if (info.entry.nr == SYS_getpriority) armed = 1;
             else if (armed && ++calls == at) {
                 kill(child, SIGKILL);
                 waitpid(child, &status, 0);
