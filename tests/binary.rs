@@ -189,8 +189,8 @@ fn read_all(bytes: Vec<u8>) -> bool {
     for slice in &binary.slices {
         let _ = binary::repaired_evidence(slice);
         if let Some(details) = &slice.elf {
-            let _ = binary::elf::hardening(details);
-            let _ = binary::elf::Symbols::open(&source, details).and_then(|symbols| symbols.undefined());
+            let _ = binary::elf::hardening(&details.tables);
+            let _ = binary::elf::Symbols::open(&source, &details.tables).and_then(|symbols| symbols.undefined());
         }
     }
     binary::exported_with_prefixes(&source, &binary, &[b"PyInit_", b"_"]).is_ok()

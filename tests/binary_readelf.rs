@@ -55,7 +55,7 @@ fn compare_all() -> Result<(), Failed> {
 /// A line for each undefined dynamic symbol.
 fn undefined_of(source: &Windows, slice: &Slice) -> Result<Vec<String>, Failed> {
     let Some(details) = &slice.elf else { return Ok(Vec::new()) };
-    let undefined = elf::Symbols::open(source, details)?.undefined()?;
+    let undefined = elf::Symbols::open(source, &details.tables)?.undefined()?;
     Ok(undefined.iter().map(|symbol| format!("undefined {} weak {}", symbol.name, symbol.weak)).collect())
 }
 
@@ -74,7 +74,7 @@ fn facts_of(slice: &Slice) -> Vec<String> {
         let hex: String = id.iter().map(|byte| format!("{byte:02x}")).collect();
         format!("build id {hex}")
     }));
-    let hardening = elf::hardening(details);
+    let hardening = elf::hardening(&details.tables);
     facts.push(format!("now {}", hardening.now));
     facts.push(format!("relro {}", hardening.relro != "none"));
     facts.push(format!("textrel {}", hardening.textrel));

@@ -175,7 +175,7 @@ fn symbol_version() -> Outcome {
     let version = |file: &Path| {
         let source = Windows::open(file).unwrap();
         let binary = binary::read(&source).unwrap();
-        let symbols = binary::elf::Symbols::open(&source, binary.slices[0].elf.as_ref().unwrap()).unwrap();
+        let symbols = binary::elf::Symbols::open(&source, &binary.slices[0].elf.as_ref().unwrap().tables).unwrap();
         symbols.undefined().unwrap().into_iter().find(|symbol| symbol.name == "value".into()).unwrap().version
     };
     assert!(version(&main).is_some());

@@ -72,7 +72,7 @@ fn one_slice(slice: &Slice, artifact: &Artifact, build_directories: &[PathBuf]) 
         interpreter: slice.interpreter.as_ref().map(text),
         rpath: super::search_path::report(slice, &artifact.loaded_as, build_directories),
         tree: None,
-        hardening: slice.elf.as_ref().map(elf::hardening),
+        hardening: slice.elf.as_ref().map(|details| elf::hardening(&details.tables)),
         symbols: None,
         instructions: None,
     }

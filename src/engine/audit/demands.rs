@@ -72,7 +72,7 @@ impl Demands {
                 by_index.insert(version.index, key);
             }
         }
-        for symbol in Symbols::open(source, details)?.undefined()? {
+        for symbol in Symbols::open(source, &details.tables)?.undefined()? {
             let name = symbol.name.to_text().into_owned();
             let version = symbol.version.and_then(|index| by_index.get(&index));
             if let Some((symbols, _)) = version.and_then(|key| versions.get_mut(key)) {

@@ -185,7 +185,7 @@ impl Alternatives<'_> {
         let details = node.loaded()?.elf.as_ref()?;
         let source = Windows::open(node.realpath.as_deref().or(node.path.as_deref())?).ok()?;
         let table = VersionTable::read(&source, &details.tables).ok()?;
-        let symbols = Symbols::open(&source, details).ok()?;
+        let symbols = Symbols::open(&source, &details.tables).ok()?;
         let definitions = symbols.definitions(symbol.as_bytes(), &mut Steps::default()).ok()?;
         let versions = definitions.iter().filter_map(|definition| table.get(definition.version?));
         Some(versions.map(|version| version.name.to_text().into_owned()).collect())

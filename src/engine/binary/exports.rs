@@ -14,7 +14,7 @@ pub fn exported_with_prefixes(source: &dyn ReadAt, binary: &Binary, prefixes: &[
     for slice in &binary.slices {
         match (binary.format, &slice.elf) {
             (Format::Elf, Some(details)) => {
-                names.extend(elf::Symbols::open(source, details)?.exported_with_prefixes(prefixes)?);
+                names.extend(elf::Symbols::open(source, &details.tables)?.exported_with_prefixes(prefixes)?);
             }
             (Format::Elf, None) => {}
             (Format::MachO, _) => {

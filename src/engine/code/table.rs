@@ -44,7 +44,7 @@ impl SymbolTable {
     /// [`Error::Malformed`] when the dynamic section leads out of the file.
     pub(super) fn dynamic(source: &dyn ReadAt, details: &Details) -> Result<Option<Self>> {
         let Some(strings) = StringTable::of(source, &details.tables)?.range else { return Ok(None) };
-        let table = Symbols::open(source, details)?.table()?;
+        let table = Symbols::open(source, &details.tables)?.table()?;
         Ok(table.map(|(offset, count)| Self { offset, count, strings }))
     }
 }

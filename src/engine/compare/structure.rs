@@ -110,7 +110,7 @@ impl Facts {
     }
 
     fn elf(&mut self, source: &dyn ReadAt, details: &elf::Details) {
-        let hardening = elf::hardening(details);
+        let hardening = elf::hardening(&details.tables);
         self.add("RELRO", &hardening.relro);
         self.add("immediate binding", hardening.now);
         self.add("executable stack", hardening.execstack);

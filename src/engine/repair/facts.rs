@@ -3,19 +3,18 @@
 //! Everything is found through program headers and the dynamic section; section headers are only kept in step.
 
 use super::EditRefusal;
+use super::records::Records;
 use crate::engine::binary::elf::{Section, Segment, Tables};
 use crate::engine::binary::{Format, Name, sniff};
 use crate::engine::file::ReadAt;
 use crate::engine::{Error, Result};
-use goblin::elf::dynamic::{DT_STRSZ, DT_STRTAB, DT_VERNEED, DT_VERNEEDNUM};
+use goblin::elf::dynamic::{DT_STRSZ, DT_STRTAB};
 use goblin::elf::header::ET_REL;
 use goblin::elf::program_header::{PT_DYNAMIC, PT_GNU_RELRO, PT_INTERP, PT_LOAD};
 use goblin::elf::section_header::{SHF_ALLOC, SHT_DYNAMIC, SHT_NOBITS, SHT_STRTAB};
 
 /// A larger dynamic string table is taken as damage.
 const MOST_STRINGS: u64 = 1 << 30;
-/// More version records than this are taken as damage.
-const MOST_RECORDS: u64 = 65_536;
 /// A larger table of section names is not read; the names are for people only.
 const MOST_NAMES: u64 = 1 << 20;
 /// `e_phnum` of a file whose program headers are counted elsewhere (gABI).
@@ -39,15 +38,6 @@ impl From<Error> for Stop {
 /// A refusal in which room is not what is missing.
 pub(super) fn refuse(reason: impl Into<String>, way_out: impl Into<String>) -> Stop {
     Stop::Refusal(EditRefusal { reason: reason.into(), way_out: way_out.into(), need: None, room: None })
-}
-
-/// A record of `.gnu.version_r` that names a library.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct VersionFile {
-    /// Where its `vn_file` stands in the file.
-    pub offset: u64,
-    /// The library that it names.
-    pub library: Name,
 }
 
 /// The interpreter's name and its place.
@@ -78,8 +68,8 @@ pub(super) struct Facts {
     pub dynamic_address: u64,
     /// Whether it has one.
     pub has_dynamic: bool,
-    /// The records of `.gnu.version_r`, in the file's order.
-    pub versions: Vec<VersionFile>,
+    /// The version records.
+    pub records: Records,
     /// The interpreter, if it names one.
     pub interpreter: Option<Interpreter>,
     names: Vec<u8>,
@@ -111,7 +101,7 @@ impl Facts {
             dynamic: (0, 0),
             dynamic_address: 0,
             has_dynamic: false,
-            versions: Vec::new(),
+            records: Records::default(),
             interpreter: None,
             names: Vec::new(),
             tables,
@@ -123,7 +113,7 @@ impl Facts {
         };
         (facts.dynamic, facts.dynamic_address, facts.has_dynamic) = (dynamic, address, true);
         facts.read_strings(source)?;
-        facts.versions = facts.read_versions(source)?;
+        facts.records = Records::read(&facts, source)?;
         Ok(facts)
     }
 
@@ -224,6 +214,20 @@ impl Facts {
         u64::from(self.tables.header.e_phentsize)
     }
 
+    /// Where the program headers stand in the file.
+    pub fn header_table(&self) -> (u64, u64) {
+        let length = self.tables.segments.len() as u64 * self.header_entry();
+        let start = self.tables.header.e_phoff;
+        (start, start.saturating_add(length))
+    }
+
+    /// Where the section headers stand in the file.
+    pub fn section_table(&self) -> (u64, u64) {
+        let header = &self.tables.header;
+        let length = self.tables.sections.len() as u64 * u64::from(header.e_shentsize);
+        (header.e_shoff, header.e_shoff.saturating_add(length))
+    }
+
     /// The size of a dynamic entry in bytes.
     pub fn dynamic_entry(&self) -> u64 {
         if self.tables.is_64 { 16 } else { 8 }
@@ -237,31 +241,8 @@ impl Facts {
         Ok(Some(Interpreter { segment: number, name: Name::new(bytes) }))
     }
 
-    fn read_versions(&self, source: &dyn ReadAt) -> Result<Vec<VersionFile>> {
-        let Some(address) = self.tables.dynamic_value(DT_VERNEED) else { return Ok(Vec::new()) };
-        let count = self.tables.dynamic_value(DT_VERNEEDNUM).unwrap_or(0).min(MOST_RECORDS);
-        let Some((mut at, _)) = self.tables.file_offset(address) else {
-            return Err(Error::malformed(
-                source.path(),
-                self.dynamic.0,
-                format!("DT_VERNEED inside of a loaded segment, found {address:#x}"),
-            ));
-        };
-        let mut records = Vec::new();
-        for _ in 0..count {
-            // Elf_Verneed: vn_version, vn_cnt, vn_file, vn_aux, vn_next (Linux Standard Base).
-            let record = source.bytes(at, 16)?;
-            let library = self.string(source, u64::from(self.word(&record, 4)))?;
-            records.push(VersionFile { offset: at + 4, library });
-            match self.word(&record, 12) {
-                0 => break,
-                next => at = at.saturating_add(u64::from(next)),
-            }
-        }
-        Ok(records)
-    }
-
-    fn word(&self, bytes: &[u8], at: usize) -> u32 {
+    /// The 32-bit number at `at`.
+    pub fn word(&self, bytes: &[u8], at: usize) -> u32 {
         self.number(bytes, at, 4) as u32
     }
 

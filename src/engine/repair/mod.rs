@@ -1,12 +1,14 @@
 //! Repair: what is grafted, what is edited, and the editors that do it.
 
 mod builtin;
+mod dynamic_symbols;
 mod editor;
 mod facts;
 mod names;
 mod patchelf;
 mod prepare;
 pub mod proof;
+mod records;
 pub mod rewrite;
 pub mod shrink;
 mod verify;

@@ -48,7 +48,7 @@ impl Names {
             sonames: Vec::new(),
             needed: Vec::new(),
             run_paths: Vec::new(),
-            versions: facts.versions.iter().map(|record| record.library.clone()).collect(),
+            versions: facts.records.needs.iter().map(|record| record.library.clone()).collect(),
             interpreter: facts.interpreter.as_ref().map(|interpreter| interpreter.name.clone()),
             exec_stack: stack.map(|stack| asked(stack.p_flags)),
             no_default_lib: tables.dynamic_value(DT_FLAGS_1).is_some_and(|flags| flags & DF_1_NODEFLIB != 0),

@@ -199,7 +199,7 @@ impl ElfState {
             needed: slice.needed.iter().map(|needed| lossy::text(&needed.name)).collect(),
             rpath: heeded(slice).map(|path| ElfRunPath { tag: path.tag, text: lossy::text(&path.text) }),
             execstack: asks_for_execstack(slice),
-            hardening: details.map(elf::hardening),
+            hardening: details.map(|details| elf::hardening(&details.tables)),
         }
     }
 }

@@ -262,7 +262,7 @@ impl<'a> Member<'a> {
     fn read(&mut self, source: &'a dyn ReadAt) {
         let Some(details) = &self.slice.elf else { return };
         let read = VersionTable::read(source, &details.tables)
-            .and_then(|versions| Ok((versions, Symbols::open(source, details)?)));
+            .and_then(|versions| Ok((versions, Symbols::open(source, &details.tables)?)));
         match read {
             Ok((versions, symbols)) => (self.versions, self.symbols) = (versions, Some(symbols)),
             Err(error) => self.error = Some(error.to_string()),

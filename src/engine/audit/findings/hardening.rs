@@ -23,7 +23,7 @@ pub(super) fn executable_stack(audit: &Audit, staging: &StagingReport) -> Option
     let mut asking = Vec::new();
     let mut evidence = Vec::new();
     for file in shipped(audit) {
-        let Some(details) = file.slice.elf.as_ref().filter(|details| elf::hardening(details).execstack) else {
+        let Some(details) = file.slice.elf.as_ref().filter(|details| elf::hardening(&details.tables).execstack) else {
             continue;
         };
         let segment = details.tables.segments.iter().enumerate().find(|(_, segment)| segment.p_type == PT_GNU_STACK);
@@ -57,7 +57,8 @@ pub(super) fn executable_stack(audit: &Audit, staging: &StagingReport) -> Option
 
 /// WW014: a file has relocations in segments that are not to be written.
 pub(super) fn text_relocations(audit: &Audit) -> Option<Finding> {
-    let relocated = |file: &Shipped<'_>| file.slice.elf.as_ref().is_some_and(|details| elf::hardening(details).textrel);
+    let relocated =
+        |file: &Shipped<'_>| file.slice.elf.as_ref().is_some_and(|details| elf::hardening(&details.tables).textrel);
     let files: Vec<Shipped<'_>> = shipped(audit).into_iter().filter(relocated).collect();
     let title = title(&files, "has text relocations", "files have text relocations")?;
     let line = |file: &Shipped<'_>| {

@@ -8,34 +8,22 @@ use super::super::Audit;
 use super::finding;
 use super::shipped::{Shipped, shipped};
 use crate::engine::binary::ObjectKind;
-use crate::engine::binary::elf::{Segment, Tables};
+use crate::engine::binary::elf::{Segment, Tables, page_sizes};
 use crate::engine::report::audit::{Finding, Severity};
 use goblin::elf::program_header::PT_LOAD;
-
-/// The page sizes, in bytes and ascending, of the kernels that run on `machine` (Linux, `arch/*/Kconfig`, `PAGE_SIZE_*`);
-/// empty for a machine that we don't know.
-fn pages(machine: &str) -> &'static [u64] {
-    const K: u64 = 1024;
-    match machine {
-        "x86_64" | "x32" | "i686" | "armv7l" | "s390" | "s390x" | "riscv32" | "riscv64" => &[4 * K],
-        "aarch64" | "aarch64_be" | "loongarch64" | "mips" | "mips64" | "ia64" => &[4 * K, 16 * K, 64 * K],
-        "ppc" | "ppc64" | "ppc64le" => &[4 * K, 64 * K],
-        "sparc64" => &[8 * K],
-        _ => &[],
-    }
-}
 
 /// WW022 on the artifact and every library that would be bundled.
 pub(super) fn misaligned(audit: &Audit) -> Option<Finding> {
     let mut evidence = Vec::new();
-    let (mut files, mut largest) = (Vec::new(), 0);
+    let (mut files, mut largest, mut first_pages) = (Vec::new(), 0, None);
     let mut refused_everywhere = false;
     for file in shipped(audit) {
         let Some(details) = &file.slice.elf else { continue };
         if !matches!(file.slice.kind, ObjectKind::SharedLibrary | ObjectKind::Executable) {
             continue;
         }
-        let faults = faults(&details.tables, pages(&file.slice.arch.name));
+        let pages = page_sizes(details.tables.header.e_machine);
+        let faults = faults(&details.tables, pages);
         if faults.is_empty() {
             continue;
         }
@@ -44,11 +32,12 @@ pub(super) fn misaligned(audit: &Audit) -> Option<Finding> {
             refused_everywhere |= fault.refused_everywhere;
             evidence.push(format!("{}: {}", file.named(), fault.text));
         }
+        first_pages.get_or_insert(pages);
         files.push(file);
     }
     let first = files.first()?;
     let machine = &first.slice.arch.name;
-    let title = match (refused_everywhere, pages(machine)) {
+    let title = match (refused_everywhere, first_pages.unwrap_or_default()) {
         (true, _) | (false, [] | [_]) => format!("{} has load segments that don't fit pages", subject(&files)),
         _ => format!("{} does not fit {machine} kernels with pages of {} KiB", subject(&files), largest / 1024),
     };
@@ -132,6 +121,7 @@ fn kib(sizes: &[u64]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use goblin::elf::header::{EM_AARCH64, EM_PPC64, EM_S390, EM_X86_64};
 
     fn segment(offset: u64, address: u64, align: u64) -> Segment {
         Segment {
@@ -149,21 +139,21 @@ mod tests {
     #[test]
     fn a_segment_must_fit_the_pages_of_every_kernel_of_its_machine() {
         for (machine, offset, address, align, expected) in [
-            ("x86_64", 0x2df0, 0x3df0, 0x1000, None),
-            ("x86_64", 0x2df0, 0x3df0, 0x20_0000, Some("differ modulo the alignment 0x200000: glibc before 2.35")),
-            ("x86_64", 0x2df0, 0x3dee, 0x1000, Some("differ modulo the alignment 0x1000: no loader")),
-            ("x86_64", 0x2df0, 0x3df0, 0x200, Some("aligned to 0x200, less than pages of 4 KiB: glibc before 2.35")),
-            ("x86_64", 0x2df0, 0x3ef0, 0, Some("offset and address differ on pages of 4 KiB")),
-            ("aarch64", 0x2df0, 0x3df0, 0x1000, Some("offset and address differ on pages of 16 and 64 KiB")),
-            ("aarch64", 0x2df0, 0x1_2df0, 0x1000, Some("less than pages of 16 and 64 KiB: glibc before 2.35")),
-            ("aarch64", 0x2df0, 0x1_2df0, 0x1_0000, None),
-            ("aarch64", 0x2df0, 0x6df0, 0x4000, Some("offset and address differ on pages of 64 KiB")),
-            ("ppc64le", 0x2df0, 0x1_2df0, 0x1_0000, None),
-            ("s390x", 0x2df0, 0x3df0, 0x1000, None),
-            ("machine-4711", 0x2df0, 0x3df0, 1, None),
-            ("machine-4711", 0x2df0, 0x3df0, 0x2000, Some("differ modulo the alignment")),
+            (EM_X86_64, 0x2df0, 0x3df0, 0x1000, None),
+            (EM_X86_64, 0x2df0, 0x3df0, 0x20_0000, Some("differ modulo the alignment 0x200000: glibc before 2.35")),
+            (EM_X86_64, 0x2df0, 0x3dee, 0x1000, Some("differ modulo the alignment 0x1000: no loader")),
+            (EM_X86_64, 0x2df0, 0x3df0, 0x200, Some("aligned to 0x200, less than pages of 4 KiB: glibc before 2.35")),
+            (EM_X86_64, 0x2df0, 0x3ef0, 0, Some("offset and address differ on pages of 4 KiB")),
+            (EM_AARCH64, 0x2df0, 0x3df0, 0x1000, Some("offset and address differ on pages of 16 and 64 KiB")),
+            (EM_AARCH64, 0x2df0, 0x1_2df0, 0x1000, Some("less than pages of 16 and 64 KiB: glibc before 2.35")),
+            (EM_AARCH64, 0x2df0, 0x1_2df0, 0x1_0000, None),
+            (EM_AARCH64, 0x2df0, 0x6df0, 0x4000, Some("offset and address differ on pages of 64 KiB")),
+            (EM_PPC64, 0x2df0, 0x1_2df0, 0x1_0000, None),
+            (EM_S390, 0x2df0, 0x3df0, 0x1000, None),
+            (4711, 0x2df0, 0x3df0, 1, None),
+            (4711, 0x2df0, 0x3df0, 0x2000, Some("differ modulo the alignment")),
         ] {
-            let found = fault(2, &segment(offset, address, align), &[], pages(machine)).map(|fault| fault.text);
+            let found = fault(2, &segment(offset, address, align), &[], page_sizes(machine)).map(|fault| fault.text);
             let text = found.as_deref();
             match expected {
                 None => assert_eq!(text, None, "{machine} {align:#x}"),

@@ -1,6 +1,6 @@
 //! Hardening properties, as the loader and the kernel see them: from segments and dynamic entries alone.
 
-use super::Details;
+use super::Tables;
 use crate::engine::report::audit::Hardening;
 use goblin::elf::dynamic::{DT_BIND_NOW, DT_FLAGS, DT_FLAGS_1, DT_TEXTREL};
 use goblin::elf::header::ET_DYN;
@@ -13,10 +13,9 @@ const DF_BIND_NOW: u64 = 0x8;
 /// `DF_1_NOW` of `DT_FLAGS_1`.
 const DF_1_NOW: u64 = 0x1;
 
-/// The hardening of the file whose tables are `details`.
+/// The hardening of the file whose tables are `tables`.
 #[must_use]
-pub fn hardening(details: &Details) -> Hardening {
-    let tables = &details.tables;
+pub fn hardening(tables: &Tables) -> Hardening {
     let flag = |tag, bit| tables.dynamic_value(tag).is_some_and(|flags| flags & bit != 0);
     let segment = |kind| tables.segments.iter().find(|segment| segment.p_type == kind);
     let now = tables.dynamic_value(DT_BIND_NOW).is_some() || flag(DT_FLAGS, DF_BIND_NOW) || flag(DT_FLAGS_1, DF_1_NOW);
@@ -49,14 +48,14 @@ mod tests {
     use crate::engine::file::Windows;
     use std::process::Command;
 
-    fn linked(arguments: &[&str]) -> Details {
+    fn linked(arguments: &[&str]) -> Tables {
         let directory = tempfile::tempdir().unwrap();
         let source = directory.path().join("a.c");
         std::fs::write(&source, "int main(void) { return 0; }").unwrap();
         let output = directory.path().join("a.out");
         assert!(Command::new("cc").arg(&source).args(arguments).arg("-o").arg(&output).status().unwrap().success());
         let windows = Windows::open(&output).unwrap();
-        binary::read(&windows).unwrap().slices.remove(0).elf.unwrap()
+        binary::read(&windows).unwrap().slices.remove(0).elf.unwrap().tables
     }
 
     #[test]
@@ -77,12 +76,12 @@ mod tests {
 
     #[test]
     fn a_dynamic_section_outside_of_the_relro_segment_is_lost() {
-        let mut details = linked(&["-Wl,-z,relro,-z,now"]);
-        for segment in &mut details.tables.segments {
+        let mut tables = linked(&["-Wl,-z,relro,-z,now"]);
+        for segment in &mut tables.segments {
             if segment.p_type == PT_DYNAMIC {
                 segment.p_vaddr += 0x10_0000;
             }
         }
-        assert_eq!(hardening(&details).relro, "lost");
+        assert_eq!(hardening(&tables).relro, "lost");
     }
 }

@@ -3,6 +3,7 @@
 mod abi;
 mod dynamic;
 mod hardening;
+mod pages;
 mod symbols;
 mod tables;
 mod versions;
@@ -11,7 +12,8 @@ mod view;
 pub use abi::{os_abi_name, os_abi_of};
 pub use dynamic::StringTable;
 pub use hardening::hardening;
-pub use symbols::{Definition, Steps, Symbols, UndefinedSymbol, Use};
+pub use pages::{largest_page, page_sizes};
+pub use symbols::{Definition, Steps, Symbols, UndefinedSymbol, Use, hash_word};
 pub use versions::{HIDDEN, NumberedVersion, VersionTable};
 pub use view::read;
 

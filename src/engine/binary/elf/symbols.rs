@@ -8,9 +8,10 @@ mod hash;
 mod relocations;
 
 pub use definitions::{Definition, Steps};
+pub use hash::hash_word;
 pub use relocations::Use;
 
-use super::Details;
+use super::Tables;
 use super::dynamic::StringTable;
 use crate::engine::binary::Name;
 use crate::engine::file::ReadAt;
@@ -47,7 +48,7 @@ pub struct UndefinedSymbol {
 /// The dynamic symbols of one file.
 pub struct Symbols<'a> {
     source: &'a dyn ReadAt,
-    details: &'a Details,
+    tables: &'a Tables,
     strings: StringTable<'a>,
     table: Option<u64>,
     versions: Option<u64>,
@@ -63,17 +64,16 @@ enum Hash {
 }
 
 impl<'a> Symbols<'a> {
-    /// The dynamic symbols of `source`, whose tables are `details`.
+    /// The dynamic symbols of `source`, whose tables are `tables`.
     ///
     /// # Errors
     /// [`Error::Malformed`] when a table lies outside of the file.
-    pub fn open(source: &'a dyn ReadAt, details: &'a Details) -> Result<Self> {
-        let tables = &details.tables;
+    pub fn open(source: &'a dyn ReadAt, tables: &'a Tables) -> Result<Self> {
         let place =
             |tag| tables.dynamic_value(tag).and_then(|address| tables.file_offset(address)).map(|found| found.0);
         let mut symbols = Self {
             source,
-            details,
+            tables,
             strings: StringTable::of(source, tables)?,
             table: place(DT_SYMTAB),
             versions: place(DT_VERSYM),
@@ -171,11 +171,11 @@ impl<'a> Symbols<'a> {
     fn word(&self, offset: u64) -> Result<u32> {
         let mut bytes = [0; 4];
         self.source.read_at(offset, &mut bytes)?;
-        Ok(if self.details.tables.is_big { u32::from_be_bytes(bytes) } else { u32::from_le_bytes(bytes) })
+        Ok(if self.tables.is_big { u32::from_be_bytes(bytes) } else { u32::from_le_bytes(bytes) })
     }
 
     fn symbol_size(&self) -> u64 {
-        if self.details.tables.is_64 { 24 } else { 16 }
+        self.tables.symbol_size()
     }
 
     fn symbol(&self, index: u64) -> Result<Sym> {
@@ -191,7 +191,7 @@ impl<'a> Symbols<'a> {
     fn walk(&self, from: u64, to: u64, visit: &mut dyn FnMut(u64, &Sym) -> Result<bool>) -> Result<()> {
         let Some(table) = self.table else { return Ok(()) };
         let size = self.symbol_size();
-        let context = self.details.tables.context();
+        let context = self.tables.context();
         let mut index = from;
         while index < to {
             let count = (to - index).min(CHUNK / size);
@@ -219,18 +219,14 @@ impl<'a> Symbols<'a> {
         let Some(versions) = self.versions else { return Ok(None) };
         let mut bytes = [0; 2];
         self.source.read_at(versions.saturating_add(index.saturating_mul(2)), &mut bytes)?;
-        Ok(Some(if self.details.tables.is_big { u16::from_be_bytes(bytes) } else { u16::from_le_bytes(bytes) }))
+        Ok(Some(if self.tables.is_big { u16::from_be_bytes(bytes) } else { u16::from_le_bytes(bytes) }))
     }
 
     /// The number of symbols where no hash table tells: by the section header, else up to the string table.
     fn count_by_sections(&self) -> u64 {
         let size = self.symbol_size();
-        let section = self
-            .details
-            .tables
-            .sections
-            .iter()
-            .find(|section| section.sh_type == goblin::elf::section_header::SHT_DYNSYM);
+        let section =
+            self.tables.sections.iter().find(|section| section.sh_type == goblin::elf::section_header::SHT_DYNSYM);
         match (section, self.table, self.strings.range) {
             (Some(section), ..) => section.sh_size.min(self.source.size()) / size,
             // Every linker puts the strings behind the symbols.
@@ -278,7 +274,7 @@ mod tests {
         assert!(Command::new("cc").args(flags).args([&output, &source]).status().unwrap().success());
         let source = Windows::open(&output).unwrap();
         let binary = binary::read(&source).unwrap();
-        let symbols = Symbols::open(&source, binary.slices[0].elf.as_ref().unwrap()).unwrap();
+        let symbols = Symbols::open(&source, &binary.slices[0].elf.as_ref().unwrap().tables).unwrap();
         let undefined = symbols.undefined().unwrap();
         for name in ["puts", "atoi"] {
             assert!(undefined.iter().any(|symbol| symbol.name == Name::from(name)), "{name}");
@@ -294,7 +290,7 @@ mod tests {
             let source = Windows::open(&library(directory.path(), style)).unwrap();
             let binary = binary::read(&source).unwrap();
             let details = binary.slices[0].elf.as_ref().unwrap();
-            let symbols = Symbols::open(&source, details).unwrap();
+            let symbols = Symbols::open(&source, &details.tables).unwrap();
             assert!(symbols.is_defined(b"PyInit_lab").unwrap());
             assert!(symbols.is_defined(b"other").unwrap());
             assert!(!symbols.is_defined(b"puts").unwrap());

@@ -99,6 +99,12 @@ impl Tables {
         self.dynamic.iter().find(|entry| entry.d_tag == tag).map(|entry| entry.d_val)
     }
 
+    /// The size of a symbol in bytes (gABI 4, "Symbol Table").
+    #[must_use]
+    pub fn symbol_size(&self) -> u64 {
+        if self.is_64 { 24 } else { 16 }
+    }
+
     /// The file offset of virtual address `address`, and how many bytes of its segment follow in the file.
     #[must_use]
     pub fn file_offset(&self, address: u64) -> Option<(u64, u64)> {

@@ -3,9 +3,9 @@
 //! Within a segment `strip` writes sections in the order of their headers, so the pieces are put in that order too.
 
 use super::room::{HeaderRoom, Own, file_range, growing_segment, header_room, meets};
-use crate::engine::binary::elf::Segment;
+use crate::engine::binary::elf::{Segment, largest_page};
 use crate::engine::repair::facts::{Facts, Stop, extent, refuse};
-use goblin::elf::header::{EM_386, EM_ARM, EM_RISCV, EM_S390, EM_X86_64, ET_DYN};
+use goblin::elf::header::ET_DYN;
 use goblin::elf::program_header::PT_INTERP;
 
 /// Free `DT_NULL` entries that a moved dynamic section is given, so that the next edit finds room.
@@ -184,7 +184,7 @@ impl Layout {
             .loads()
             .map(|load| load.p_align)
             .filter(|align| align.is_power_of_two())
-            .fold(demand.page_size.unwrap_or_else(|| page_size(facts)), u64::max);
+            .fold(demand.page_size.unwrap_or_else(|| largest_page(facts.tables.header.e_machine)), u64::max);
         let too_high = || refuse("its segments reach the end of the address space", "link it at a lower address");
         let top = facts.loads().try_fold(0_u64, |top, load| Some(top.max(load.p_vaddr.checked_add(load.p_memsz)?)));
         let top = top.and_then(|top| round_up(top, align)).ok_or_else(too_high)?;
@@ -294,14 +294,6 @@ fn first_load(facts: &Facts) -> Option<&Segment> {
 
 fn is_program(facts: &Facts) -> bool {
     facts.tables.header.e_type != ET_DYN || facts.tables.segments.iter().any(|segment| segment.p_type == PT_INTERP)
-}
-
-/// The largest page of the machine, as its linkers assume it.
-fn page_size(facts: &Facts) -> u64 {
-    match facts.tables.header.e_machine {
-        EM_X86_64 | EM_386 | EM_ARM | EM_RISCV | EM_S390 => 0x1000,
-        _ => 0x1_0000,
-    }
 }
 
 fn round_up(value: u64, align: u64) -> Option<u64> {

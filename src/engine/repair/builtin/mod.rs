@@ -13,7 +13,6 @@ mod layout;
 mod padding;
 mod placement;
 mod plan;
-mod records;
 mod redundant;
 mod references;
 mod room;

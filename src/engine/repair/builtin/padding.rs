@@ -3,12 +3,12 @@
 //! lld and mold give RELRO a segment of its own and fill its last page up in memory only. What is put there keeps its
 //! protection, and no address changes. The file has to hold the bytes: where it has none to spare, one page is inserted.
 
-use super::room::file_range;
+use super::room::{claims, file_range, first_claim};
 use crate::engine::Result;
 use crate::engine::binary::elf::{Section, Segment};
 use crate::engine::file::ReadAt;
 use crate::engine::repair::Insertion;
-use crate::engine::repair::facts::{Facts, extent};
+use crate::engine::repair::facts::Facts;
 use goblin::elf::program_header::{PT_GNU_RELRO, PT_LOAD};
 use goblin::elf::section_header::{SHF_ALLOC, SHF_TLS, SHT_NOBITS};
 
@@ -108,19 +108,8 @@ pub(super) fn find(facts: &Facts, source: &dyn ReadAt) -> Result<std::result::Re
 
 /// How many of the `wanted` bytes at `end` of the file nobody has a claim on.
 fn free_bytes(facts: &Facts, source: &dyn ReadAt, end: u64, wanted: u64) -> Result<u64> {
-    let header = &facts.tables.header;
     let segments = facts.tables.segments.iter().map(file_range);
-    let sections = facts.tables.sections.iter().filter_map(extent);
-    let tables = [
-        (header.e_shoff, header.e_shoff.saturating_add(facts.tables.sections.len() as u64 * 64)),
-        (header.e_phoff, header.e_phoff.saturating_add(facts.tables.segments.len() as u64 * 56)),
-    ];
-    let mut limit = end.saturating_add(wanted);
-    for (start, stop) in segments.chain(sections).chain(tables) {
-        if start < stop && stop > end {
-            limit = limit.min(start.max(end));
-        }
-    }
+    let limit = first_claim(claims(facts).chain(segments), end, end.saturating_add(wanted));
     // Behind the last byte of the file there is room as well, but then a page of it is as good as an insertion.
     let room = limit.min(facts.size).saturating_sub(end);
     let bytes = source.bytes(end, room)?;
@@ -131,13 +120,10 @@ fn free_bytes(facts: &Facts, source: &dyn ReadAt, end: u64, wanted: u64) -> Resu
 fn insertion(facts: &Facts, end: u64) -> Option<Insertion> {
     let behind = facts.loads().filter(|load| load.p_offset >= end && load.p_filesz > 0);
     let length = behind.map(|load| load.p_align.max(1)).fold(4096_u64, u64::max);
-    let crossed = facts.tables.segments.iter().map(file_range).chain(facts.tables.sections.iter().filter_map(extent));
-    let is_between = crossed.into_iter().all(|(start, stop)| stop <= end || end <= start);
-    let entries = facts.tables.sections.len() as u64 * 64;
-    let table = (facts.tables.header.e_shoff, facts.tables.header.e_shoff.saturating_add(entries));
+    let segments = facts.tables.segments.iter().map(file_range);
+    let is_between = claims(facts).chain(segments).all(|(start, stop)| stop <= end || end <= start);
     let headers = facts.tables.header.e_phoff < end;
-    let table_is_whole = table.1 <= end || end <= table.0;
-    (length.is_power_of_two() && length <= MOST_INSERTED && is_between && headers && table_is_whole)
+    (length.is_power_of_two() && length <= MOST_INSERTED && is_between && headers)
         .then_some(Insertion { offset: end, length })
 }
 

@@ -3,14 +3,14 @@
 use super::changes::{self, Value};
 use super::encode::Encode;
 use super::placement::Valued;
-use super::records::Records;
-use super::shift::{self, Shifted};
+use super::shift;
 use super::strings::NewStrings;
 use super::weigh::{Weighed, weigh};
 use super::{EditOptions, fit, references, versions, write};
 use crate::engine::file::ReadAt;
 use crate::engine::repair::facts::{Facts, Stop, refuse};
 use crate::engine::repair::names::Names;
+use crate::engine::repair::proof::Overlay;
 use crate::engine::repair::{EditPlan, EditRefusal, EditRequest, ExecStack, Insertion, Patch};
 use crate::engine::report::fit::Verdict;
 use goblin::elf::dynamic::{DT_FLAGS_1, DT_STRSZ};
@@ -79,7 +79,7 @@ pub(super) fn plan(
         Some(insertion) => {
             let Some(filled) = &placement.padding else { return Err(no_way(&weighed)) };
             let after = shift::facts(facts, &filled.padding, insertion);
-            let shifted = Shifted { source, insertion };
+            let shifted = Overlay::inserted(source, insertion);
             write::result(&shifted, &moved(&edit, &after, insertion), placement, &facts.tables)?
         }
     };
@@ -132,8 +132,7 @@ fn resolve<'a>(
     requests: &[EditRequest],
 ) -> Result<Edit<'a>, Stop> {
     let encode = Encode::like(&facts.tables);
-    let records = Records::read(facts, source)?;
-    let mut version_edit = versions::edit(facts, source, &records, requests)?;
+    let mut version_edit = versions::edit(facts, source, requests)?;
     let changed = changes::entries(facts, source, requests, &version_edit)?;
     let stays =
         |number: usize| changed.iter().any(|entry| entry.old == Some(number) && matches!(entry.value, Value::Kept(_)));
@@ -141,7 +140,7 @@ fn resolve<'a>(
     let brings_strings = changed.iter().any(|entry| matches!(entry.value, Value::Text(_)));
     // Who refers to what has to be known only where strings are needed.
     let kept = if brings_strings || !version_edit.renamed.is_empty() {
-        references::kept(facts, source, &records, &given_up, &version_edit)?
+        references::kept(facts, source, &given_up, &version_edit)?
     } else {
         None
     };

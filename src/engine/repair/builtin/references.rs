@@ -2,24 +2,21 @@
 //!
 //! Where it can't be known who refers to it, everything counts as used.
 
-use super::records::Records;
 use super::versions::VersionEdit;
 use crate::engine::Result;
 use crate::engine::file::ReadAt;
+use crate::engine::repair::dynamic_symbols;
 use crate::engine::repair::facts::Facts;
 use goblin::elf::dynamic::{
-    DT_AUDIT, DT_CONFIG, DT_DEPAUDIT, DT_GNU_CONFLICT, DT_GNU_LIBLIST, DT_HASH, DT_NEEDED, DT_RPATH, DT_RUNPATH,
-    DT_SONAME, DT_SYMENT, DT_SYMTAB,
+    DT_AUDIT, DT_CONFIG, DT_DEPAUDIT, DT_GNU_CONFLICT, DT_GNU_LIBLIST, DT_NEEDED, DT_RPATH, DT_RUNPATH, DT_SONAME,
 };
-use goblin::elf::header::{EI_OSABI, ELFOSABI_SOLARIS, EM_MIPS, EM_S390};
+use goblin::elf::header::{EI_OSABI, ELFOSABI_SOLARIS, EM_MIPS};
 use goblin::elf::section_header::{SHT_DYNAMIC, SHT_DYNSYM, SHT_GNU_VERDEF, SHT_GNU_VERNEED};
 
 /// `DT_AUXILIARY`, `DT_USED` and `DT_FILTER` (Solaris Linker and Libraries Guide; the outer two are glibc's too).
 const DT_AUXILIARY: u64 = 0x7fff_fffd;
 const DT_USED: u64 = 0x7fff_fffe;
 const DT_FILTER: u64 = 0x7fff_ffff;
-/// `EM_ALPHA` as it is in use; its official number never was.
-const EM_ALPHA: u16 = 0x9026;
 /// `DT_MIPS_IVERSION` (MIPS ABI supplement): a string.
 const DT_MIPS_IVERSION: u64 = 0x7000_0004;
 /// The dynamic tags whose value is an index into the dynamic strings.
@@ -38,24 +35,24 @@ pub(super) const STRING_TAGS: [u64; 11] = [
 ];
 /// With more symbols nothing is written over: their references alone would take too much memory.
 const MOST_SYMBOLS: u64 = 4 << 20;
-/// Symbols that are read at once.
-const CHUNK: u64 = 8_192;
 
 /// The indexes into the string table that stay referred to when the dynamic entries with the numbers in `given_up` and the
 /// version records that `versions` renames or removes no longer refer to theirs; sorted. `None`: that can't be known.
 pub(super) fn kept(
     facts: &Facts,
     source: &dyn ReadAt,
-    records: &Records,
     given_up: &[usize],
     versions: &VersionEdit,
 ) -> Result<Option<Vec<u32>>> {
     let tables = &facts.tables;
-    let unknown_tables = [DT_GNU_LIBLIST, DT_GNU_CONFLICT].iter().any(|&tag| tables.dynamic_value(tag).is_some());
+    let unknown_tables = !facts.records.complete
+        || [DT_GNU_LIBLIST, DT_GNU_CONFLICT].iter().any(|&tag| tables.dynamic_value(tag).is_some());
     if unknown_tables || tables.header.e_ident.get(EI_OSABI) == Some(&ELFOSABI_SOLARIS) || shared_section(facts) {
         return Ok(None);
     }
-    let Some(count) = symbol_count(facts, source)? else { return Ok(None) };
+    let Some(count) = dynamic_symbols::count(facts, source)?.filter(|count| *count <= MOST_SYMBOLS) else {
+        return Ok(None);
+    };
     // Index 0 is the empty string, always (gABI 4, "String Table").
     let mut kept: Vec<u32> = vec![0];
     let mut outside = false;
@@ -70,7 +67,7 @@ pub(super) fn kept(
             keep(entry.d_val);
         }
     }
-    for record in &records.needs {
+    for record in &facts.records.needs {
         if versions.removed.contains(&record.offset) {
             continue;
         }
@@ -79,8 +76,8 @@ pub(super) fn kept(
         }
         record.versions.iter().for_each(|version| keep(u64::from(version.name)));
     }
-    records.definition_names.iter().for_each(|&name| keep(u64::from(name)));
-    symbol_names(facts, source, count, &mut keep)?;
+    facts.records.definition_names.iter().for_each(|&name| keep(u64::from(name)));
+    dynamic_symbols::each(facts, source, count, &mut |_, symbol| keep(dynamic_symbols::name(facts, symbol)))?;
     if outside {
         return Ok(None);
     }
@@ -97,60 +94,4 @@ fn shared_section(facts: &Facts) -> bool {
         section.sh_link as usize == strings && section.sh_type != 0 && !known.contains(&section.sh_type)
     });
     user || usize::from(facts.tables.header.e_shstrndx) == strings
-}
-
-/// How many dynamic symbols there are at the most; `None` when nothing tells, or there are too many.
-pub(super) fn symbol_count(facts: &Facts, source: &dyn ReadAt) -> Result<Option<u64>> {
-    let tables = &facts.tables;
-    let Some(address) = tables.dynamic_value(DT_SYMTAB) else { return Ok(Some(0)) };
-    let size = symbol_size(facts);
-    if tables.dynamic_value(DT_SYMENT).is_some_and(|found| found != size) {
-        return Ok(None);
-    }
-    let section = tables
-        .sections
-        .iter()
-        .find(|section| section.sh_type == SHT_DYNSYM && section.sh_addr == address)
-        .map(|section| section.sh_size / size);
-    // The words of DT_HASH are of 64 bits on Alpha and 64-bit s390.
-    let wide = tables.is_64 && matches!(tables.header.e_machine, EM_S390 | EM_ALPHA);
-    let chains = match tables.dynamic_value(DT_HASH).and_then(|address| tables.file_offset(address)) {
-        Some((offset, rest)) if rest >= 16 => {
-            let width = if wide { 8 } else { 4 };
-            Some(facts.number(&source.bytes(offset + width, width)?, 0, width as usize))
-        }
-        _ => None,
-    };
-    Ok(section.max(chains).filter(|&count| count <= MOST_SYMBOLS))
-}
-
-/// The size of a symbol in bytes.
-pub(super) fn symbol_size(facts: &Facts) -> u64 {
-    if facts.tables.is_64 { 24 } else { 16 }
-}
-
-fn symbol_names(facts: &Facts, source: &dyn ReadAt, count: u64, keep: &mut dyn FnMut(u64)) -> Result<()> {
-    // st_name is the first field in both classes.
-    each_symbol(facts, source, count, &mut |_, symbol| keep(facts.number(symbol, 0, 4)))
-}
-
-/// Hands the first `count` dynamic symbols over, with their numbers, in the table's order.
-pub(super) fn each_symbol(
-    facts: &Facts,
-    source: &dyn ReadAt,
-    count: u64,
-    take: &mut dyn FnMut(u64, &[u8]),
-) -> Result<()> {
-    let size = symbol_size(facts);
-    let Some(address) = facts.tables.dynamic_value(DT_SYMTAB) else { return Ok(()) };
-    let Some((offset, rest)) = facts.tables.file_offset(address) else { return Ok(()) };
-    let count = count.min(rest / size);
-    let mut first = 0;
-    while first < count {
-        let length = CHUNK.min(count - first);
-        let bytes = source.bytes(offset + first * size, length * size)?;
-        (first..).zip(bytes.chunks_exact(size as usize)).for_each(|(number, symbol)| take(number, symbol));
-        first += length;
-    }
-    Ok(())
 }

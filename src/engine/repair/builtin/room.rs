@@ -75,19 +75,18 @@ pub(super) fn header_room(facts: &Facts) -> HeaderRoom {
 
 /// The sections that must make way for one more program header behind the table; `None` when something there can't.
 fn behind(facts: &Facts) -> Option<Vec<usize>> {
-    let (tables, header) = (&facts.tables, &facts.tables.header);
+    let tables = &facts.tables;
     if tables.sections.is_empty() {
         // Without section headers nobody knows what stands there.
         return None;
     }
-    let start = header.e_phoff.checked_add(tables.segments.len() as u64 * facts.header_entry())?;
+    let (first, start) = facts.header_table();
     let needed = start.checked_add(facts.header_entry())?;
-    let table_of_sections = (header.e_shoff, header.e_shoff.checked_add(tables.sections.len() as u64 * 64)?);
-    if needed > facts.size || meets(table_of_sections, (start, needed)) {
+    if needed > facts.size || meets(facts.section_table(), (start, needed)) {
         return None;
     }
     let mut loads = facts.loads();
-    if let Some(load) = loads.find(|load| meets(file_range(load), (header.e_phoff, start)))
+    if let Some(load) = loads.find(|load| meets(file_range(load), (first, start)))
         && file_range(load).1 < needed
     {
         return None;
@@ -139,26 +138,27 @@ pub(super) fn behind_strings(facts: &Facts, source: &dyn ReadAt, wanted: u64) ->
         return Ok(0);
     }
     let within = facts.loads().map(file_range).find(|range| range.0 <= facts.strings_offset && end <= range.1);
-    let mut limit = within.map_or(end, |range| range.1);
-    let header = &facts.tables.header;
-    let things = facts.tables.sections.iter().filter_map(extent);
+    let limit = within.map_or(end, |range| range.1);
     let segments = facts.tables.segments.iter().filter(|segment| segment.p_type != PT_LOAD).map(file_range);
-    let tables = [
-        (header.e_shoff, header.e_shoff.saturating_add(1)),
-        (header.e_phoff, header.e_phoff.saturating_add(1)),
-        (0, u64::from(header.e_ehsize)),
-    ];
-    for (start, stop) in things.chain(segments).chain(tables) {
-        if start < stop && stop > end && stop != end {
-            limit = limit.min(start.max(end));
-        }
-    }
+    let limit = first_claim(claims(facts).chain(segments), end, limit);
     let room = limit.saturating_sub(end);
     if room < wanted {
         return Ok(room);
     }
     let bytes = source.bytes(end, wanted)?;
     Ok(if bytes.iter().all(|byte| *byte == 0) { room } else { 0 })
+}
+
+/// What has a claim on bytes of the file apart from segments: the headers, their tables and the sections.
+pub(super) fn claims(facts: &Facts) -> impl Iterator<Item = (u64, u64)> {
+    let headers = [(0, u64::from(facts.tables.header.e_ehsize)), facts.header_table(), facts.section_table()];
+    facts.tables.sections.iter().filter_map(extent).chain(headers)
+}
+
+/// Where the first of `claims` on the bytes from `end` on begins; `limit` when that comes before.
+pub(super) fn first_claim(claims: impl Iterator<Item = (u64, u64)>, end: u64, limit: u64) -> u64 {
+    let behind = claims.filter(|(start, stop)| start < stop && *stop > end);
+    behind.fold(limit, |limit, (start, _)| limit.min(start.max(end)))
 }
 
 /// A segment that an earlier edit appended and that can grow.
@@ -193,10 +193,8 @@ pub(super) fn own_segment(facts: &Facts) -> Option<Own> {
     }
     // Something else behind it (a section table that strip put there) is not overwritten.
     let from = if facts.size == range.1 { facts.strings_offset } else { facts.size };
-    let (header, tail) = (&facts.tables.header, (from, facts.size));
-    let section_table = (header.e_shoff, header.e_shoff.saturating_add(1));
-    let header_table = (header.e_phoff, header.e_phoff.saturating_add(1));
-    if meets(section_table, tail) || meets(header_table, tail) {
+    let tail = (from, facts.size);
+    if meets(facts.section_table(), tail) || meets(facts.header_table(), tail) {
         return None;
     }
     let before = |(index, section): (usize, &Section)| {
@@ -213,9 +211,8 @@ pub(super) fn growing_segment(facts: &Facts, moves_interpreter: bool) -> Option<
         return Some(own);
     }
     let range = file_range(facts.tables.segments.get(own.segment)?);
-    let headers = (facts.tables.header.e_phoff, facts.tables.header.e_phoff.saturating_add(1));
     let from = if facts.size == range.1 { range.0 } else { facts.size };
-    (!meets(headers, range)).then_some(Own { from, ..own })
+    (!meets(facts.header_table(), range)).then_some(Own { from, ..own })
 }
 
 /// The file range of a segment.

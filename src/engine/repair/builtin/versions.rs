@@ -4,12 +4,12 @@
 //! A NEEDED that goes or changes while `.gnu.version_r` still names it makes ld.so stop (`dl-version.c`, "needed != NULL").
 
 use super::encode::Encode;
-use super::records::{Need, Records};
-use super::references::{each_symbol, symbol_count};
 use crate::engine::Result;
 use crate::engine::binary::Name;
 use crate::engine::file::ReadAt;
+use crate::engine::repair::dynamic_symbols;
 use crate::engine::repair::facts::{Facts, Stop, refuse};
+use crate::engine::repair::records::Need;
 use crate::engine::repair::{EditRequest, Patch};
 use goblin::elf::dynamic::DT_VERSYM;
 use std::collections::BTreeSet;
@@ -66,20 +66,15 @@ impl VersionEdit {
 }
 
 /// Works out what `requests` do to the version tables.
-pub(super) fn edit(
-    facts: &Facts,
-    source: &dyn ReadAt,
-    records: &Records,
-    requests: &[EditRequest],
-) -> Result<VersionEdit, Stop> {
+pub(super) fn edit(facts: &Facts, source: &dyn ReadAt, requests: &[EditRequest]) -> Result<VersionEdit, Stop> {
     let mut edit = VersionEdit::default();
     let mut kept: Vec<&Need> = Vec::new();
     let mut gone = BTreeSet::new();
-    for need in &records.needs {
-        let library = facts.string(source, u64::from(need.file))?;
-        let is_removed = |request: &EditRequest| matches!(request, EditRequest::RemoveNeeded(name) if *name == library);
+    for need in &facts.records.needs {
+        let library = &need.library;
+        let is_removed = |request: &EditRequest| matches!(request, EditRequest::RemoveNeeded(name) if name == library);
         let renamed = requests.iter().find_map(|request| match request {
-            EditRequest::ReplaceNeeded { from, to } if *from == library => Some(to),
+            EditRequest::ReplaceNeeded { from, to } if from == library => Some(to),
             _ => None,
         });
         if requests.iter().any(is_removed) {
@@ -88,14 +83,14 @@ pub(super) fn edit(
         } else {
             kept.push(need);
             let first = kept.len() == 1;
-            let place = records.needs.first().filter(|_| first).map_or(need.offset, |head| head.offset);
+            let place = facts.records.needs.first().filter(|_| first).map_or(need.offset, |head| head.offset);
             let from = library.clone();
             edit.renamed.extend(renamed.map(|to| Renamed { record: need.offset, place, from, to: to.clone() }));
         }
     }
     if !edit.removed.is_empty() {
         edit.left = Some(kept.len() as u64);
-        edit.writes.extend(chain(facts, records, &kept)?);
+        edit.writes.extend(chain(facts, &kept)?);
     }
     for version in kept.iter().flat_map(|need| &need.versions) {
         gone.remove(&(version.number & !HIDDEN));
@@ -138,15 +133,15 @@ struct Versioned {
 fn versioned(facts: &Facts, source: &dyn ReadAt, numbers: &BTreeSet<u16>, names: &[&Name]) -> Result<Vec<Versioned>> {
     let place = facts.tables.dynamic_value(DT_VERSYM).and_then(|address| facts.tables.file_offset(address));
     let (Some((offset, rest)), false) = (place, numbers.is_empty() && names.is_empty()) else { return Ok(Vec::new()) };
-    let count = symbol_count(facts, source)?.unwrap_or(0).min(rest / 2);
+    let count = dynamic_symbols::count(facts, source)?.unwrap_or(0).min(rest / 2);
     let table = source.bytes(offset, count * 2)?;
     let (mut found, mut damaged) = (Vec::new(), None);
-    each_symbol(facts, source, count, &mut |number, symbol| {
+    dynamic_symbols::each(facts, source, count, &mut |number, symbol| {
         let version = facts.number(&table, number as usize * 2, 2) as u16 & !HIDDEN;
         if version <= GLOBAL {
             return;
         }
-        match facts.string(source, facts.number(symbol, 0, 4)) {
+        match facts.string(source, dynamic_symbols::name(facts, symbol)) {
             Ok(name) if numbers.contains(&version) || names.contains(&&name) => {
                 found.push(Versioned { offset: offset + number * 2, name });
             }
@@ -158,8 +153,8 @@ fn versioned(facts: &Facts, source: &dyn ReadAt, numbers: &BTreeSet<u16>, names:
 }
 
 /// The writes that make `kept` the chain of records, which begins where it began.
-fn chain(facts: &Facts, records: &Records, kept: &[&Need]) -> Result<Vec<Patch>, Stop> {
-    let (Some(head), Some(first)) = (records.needs.first(), kept.first()) else { return Ok(Vec::new()) };
+fn chain(facts: &Facts, kept: &[&Need]) -> Result<Vec<Patch>, Stop> {
+    let (Some(head), Some(first)) = (facts.records.needs.first(), kept.first()) else { return Ok(Vec::new()) };
     let encode = Encode::like(&facts.tables);
     let backwards = || refuse("its version records do not follow each other", "link it again without the library");
     let distance = |from: u64, to: u64| to.checked_sub(from).and_then(|bytes| u32::try_from(bytes).ok());

@@ -10,7 +10,10 @@ use super::shift;
 use crate::engine::file::ReadAt;
 use crate::engine::repair::Insertion;
 use crate::engine::repair::facts::{Facts, Stop};
-use crate::engine::report::fit::{Considered, Strategy, Verdict};
+use crate::engine::report::fit::Strategy::{
+    self, Appended, DynamicMoved, InPlace, RelroPadding, RelroPaddingAndSegment, StringsSegment,
+};
+use crate::engine::report::fit::{Considered, Verdict};
 use goblin::elf::dynamic::DT_NEEDED;
 
 /// With more bytes than this behind it, an insertion is dear also where the filesystem has it: the cached pages behind are given
@@ -68,7 +71,7 @@ struct Lack<'a> {
     page_size: Option<u64>,
     entries: Fitting,
     /// The same, giving up hints as well.
-    entries_without_hints: Fitting,
+    giving_up_hints: Fitting,
 }
 
 /// Weighs the ways for `edit`.
@@ -97,22 +100,30 @@ pub(super) fn weigh(
             .filter(|&need| need > interpreter_room(facts)),
         page_size,
         entries: fitting(facts, &edit.entries, dear),
-        entries_without_hints: fitting(facts, &edit.entries, true),
+        giving_up_hints: fitting(facts, &edit.entries, true),
     };
-    use Strategy::{Appended, DynamicMoved, InPlace, RelroPadding, RelroPaddingAndSegment, StringsSegment};
     let ways = [
-        (Strategy::InPlace, lack.in_place(slack)),
-        (Strategy::RelroPadding, lack.padding(&padding)),
-        (Strategy::RelroPaddingAndSegment, lack.padding_and_segment(&padding)),
-        (Strategy::StringsSegment, lack.strings_segment()),
-        (Strategy::Appended, lack.appended(in_relro)),
-        (Strategy::DynamicMoved, lack.dynamic_moved(in_relro && keep_relro)),
+        (InPlace, lack.in_place(slack)),
+        (RelroPadding, lack.padding(&padding)),
+        (RelroPaddingAndSegment, lack.padding_and_segment(&padding)),
+        (StringsSegment, lack.strings_segment()),
+        (Appended, lack.appended(in_relro)),
+        (DynamicMoved, lack.dynamic_moved(in_relro && keep_relro)),
     ];
+    let (placement, considered) = choose(ways, dear);
+    let wanted_in_padding = lack.pieces(&lack.entries).iter().fold(0, |sum, piece| sum + piece.length);
+    let redundant = could_be_given_up(edit.entries.clone());
+    Ok(Weighed { placement, considered, slack, padding, wanted_in_padding, redundant })
+}
+
+/// A way to make room, or what it is short of.
+type Tried = (Strategy, Result<Placement, Short>);
+
+/// Takes the least invasive of the `ways` that can be gone, and says of each why or why not.
+fn choose(ways: [Tried; 6], dear: bool) -> (Option<Placement>, Vec<Considered>) {
     let inserts = |way: &Result<Placement, Short>| way.as_ref().is_ok_and(|placement| placement.insertion.is_some());
-    let works =
-        |strategy: Strategy| ways.iter().find(|(one, way)| *one == strategy && way.is_ok()).map(|(one, _)| *one);
     // A segment of its own costs the file nothing but the strings; an inserted page moves all that is behind it.
-    let padding_first = ways.get(1).is_some_and(|(_, way)| !inserts(way));
+    let padding_first = ways.iter().any(|(strategy, way)| *strategy == RelroPadding && !inserts(way));
     let order = if padding_first {
         [InPlace, RelroPadding, StringsSegment, RelroPaddingAndSegment, Appended, DynamicMoved]
     } else if dear {
@@ -120,45 +131,44 @@ pub(super) fn weigh(
     } else {
         [InPlace, StringsSegment, RelroPadding, RelroPaddingAndSegment, Appended, DynamicMoved]
     };
-    let chosen = order.into_iter().find_map(works);
+    let works = |strategy: &Strategy| ways.iter().any(|(one, way)| one == strategy && way.is_ok());
+    let chosen = order.into_iter().find(works);
     let mut placement = None;
-    let mut considered = Vec::new();
-    for (strategy, way) in ways {
-        considered.push(match way {
+    let consider = |(strategy, way): Tried| {
+        let (verdict, need, room, why) = match way {
             Ok(found) if Some(strategy) == chosen => {
                 placement = Some(found);
-                Considered {
-                    strategy,
-                    verdict: Verdict::Chosen,
-                    need: None,
-                    room: None,
-                    why: describe(strategy).into(),
-                }
+                (Verdict::Chosen, None, None, describe(strategy).to_owned())
             }
-            Ok(found) => {
-                let why = match (chosen, found.insertion) {
-                    (Some(chosen), Some(page)) if chosen > strategy => {
-                        format!("it would insert {} bytes and move all that is behind them", page.length)
-                    }
-                    _ => "a less invasive way will do".to_owned(),
-                };
-                Considered { strategy, verdict: Verdict::NotNeeded, need: None, room: None, why }
-            }
-            Err(Short { verdict, need, room, why }) => Considered { strategy, verdict, need, room, why },
-        });
-    }
-    let wanted_in_padding = lack.pieces(&lack.entries).iter().fold(0, |sum, piece| sum + piece.length);
-    let redundant = {
-        let (mut left, mut found) = (edit.entries.clone(), Vec::new());
-        while found.len() < redundant::MOST
-            && let Some(one) = redundant::said_twice(&left).or_else(|| redundant::hint(&left))
-        {
-            left.remove(one.number);
-            found.push(one.why);
-        }
-        found
+            Ok(found) => (Verdict::NotNeeded, None, None, why_not(strategy, &found, chosen)),
+            Err(Short { verdict, need, room, why }) => (verdict, need, room, why),
+        };
+        Considered { strategy, verdict, need, room, why }
     };
-    Ok(Weighed { placement, considered, slack, padding, wanted_in_padding, redundant })
+    let considered = ways.into_iter().map(consider).collect();
+    (placement, considered)
+}
+
+/// Why another way was taken than this, which could be gone.
+fn why_not(strategy: Strategy, found: &Placement, chosen: Option<Strategy>) -> String {
+    match found.insertion {
+        Some(page) if chosen > Some(strategy) => {
+            format!("it would insert {} bytes and move all that is behind them", page.length)
+        }
+        _ => "a less invasive way will do".to_owned(),
+    }
+}
+
+/// Why each of the entries could be given up that are not needed.
+fn could_be_given_up(mut entries: Vec<Valued>) -> Vec<String> {
+    let mut found = Vec::new();
+    while found.len() < redundant::MOST
+        && let Some(one) = redundant::said_twice(&entries).or_else(|| redundant::hint(&entries))
+    {
+        entries.remove(one.number);
+        found.push(one.why);
+    }
+    found
 }
 
 /// Bytes that the interpreter's name can take where it is.
@@ -208,7 +218,7 @@ impl Lack<'_> {
             return Err(Short::of_room(need, interpreter_room(self.facts), "the interpreter's name does not fit"));
         }
         let (entries, given_up) = self.entries.as_ref().map_err(|short| self.full(*short))?;
-        Ok(self.placement(Strategy::InPlace, entries, given_up))
+        Ok(self.placement(InPlace, entries, given_up))
     }
 
     fn full(&self, (need, room): (u64, u64)) -> Short {
@@ -231,7 +241,7 @@ impl Lack<'_> {
     fn padding(&self, padding: &Result<Padding, NoPadding>) -> Result<Placement, Short> {
         let filled = self.fill(padding, self.pieces(&self.entries))?;
         let (entries, given_up) = self.entries.clone().unwrap_or_else(|_| (self.edit.entries.clone(), Vec::new()));
-        let mut placement = self.placement(Strategy::RelroPadding, &entries, &given_up);
+        let mut placement = self.placement(RelroPadding, &entries, &given_up);
         placement.insertion = insertion(&filled)?;
         placement.padding = Some(filled);
         Ok(placement)
@@ -245,7 +255,7 @@ impl Lack<'_> {
             return Err(Short::needless("nothing needs a segment"));
         }
         let filled = self.fill(padding, vec![dynamic_piece(self.facts, self.edit.entries.len() as u64)])?;
-        let mut placement = self.placement(Strategy::RelroPaddingAndSegment, &self.edit.entries, &[]);
+        let mut placement = self.placement(RelroPaddingAndSegment, &self.edit.entries, &[]);
         placement.insertion = insertion(&filled)?;
         let shifted = placement.insertion.map(|insertion| shift::facts(self.facts, &filled.padding, insertion));
         placement.segment = Some(self.layout(shifted.as_ref().unwrap_or(self.facts), None)?);
@@ -262,7 +272,7 @@ impl Lack<'_> {
         if !grows && !matches!(header_room(self.facts), HeaderRoom::Unused(_) | HeaderRoom::PhdrEntry(_)) {
             return Err(Short::because("no program header can be given up for a new segment"));
         }
-        let mut placement = self.placement(Strategy::StringsSegment, entries, given_up);
+        let mut placement = self.placement(StringsSegment, entries, given_up);
         placement.segment = Some(self.layout(self.facts, None)?);
         Ok(placement)
     }
@@ -272,9 +282,9 @@ impl Lack<'_> {
             return Err(Short::needless("no string needs room"));
         }
         // Where .dynamic is not protected, moving it loses less than a hint.
-        let entries = if in_relro { &self.entries_without_hints } else { &self.entries };
+        let entries = if in_relro { &self.giving_up_hints } else { &self.entries };
         let (entries, given_up) = entries.as_ref().map_err(|short| self.full(*short))?;
-        let mut placement = self.placement(Strategy::Appended, entries, given_up);
+        let mut placement = self.placement(Appended, entries, given_up);
         placement.segment = Some(self.layout(self.facts, None)?);
         Ok(placement)
     }
@@ -283,7 +293,7 @@ impl Lack<'_> {
         if refused {
             return Err(Short::because("it would take .dynamic out of RELRO, which was not to be"));
         }
-        let mut placement = self.placement(Strategy::DynamicMoved, &self.edit.entries, &[]);
+        let mut placement = self.placement(DynamicMoved, &self.edit.entries, &[]);
         placement.segment = Some(self.layout(self.facts, Some(self.edit.entries.len() as u64))?);
         Ok(placement)
     }
@@ -366,11 +376,11 @@ fn insertion(filled: &Filled) -> Result<Option<Insertion>, Short> {
 
 fn describe(strategy: Strategy) -> &'static str {
     match strategy {
-        Strategy::InPlace => "everything fits where it is",
-        Strategy::RelroPadding => "it fits into the padding behind RELRO's bytes",
-        Strategy::RelroPaddingAndSegment => ".dynamic fits into the padding behind RELRO's bytes",
-        Strategy::StringsSegment => "only strings need room, and a program header is to be had",
-        Strategy::Appended => ".dynamic stays where it is",
-        Strategy::DynamicMoved => "nothing less will do",
+        InPlace => "everything fits where it is",
+        RelroPadding => "it fits into the padding behind RELRO's bytes",
+        RelroPaddingAndSegment => ".dynamic fits into the padding behind RELRO's bytes",
+        StringsSegment => "only strings need room, and a program header is to be had",
+        Appended => ".dynamic stays where it is",
+        DynamicMoved => "nothing less will do",
     }
 }

@@ -7,6 +7,7 @@ use crate::engine::Result;
 use crate::engine::binary::elf::Section;
 use crate::engine::repair::EditRequest;
 use crate::engine::repair::facts::extent;
+use crate::engine::repair::records::NEED;
 use goblin::elf::dynamic::{DT_PLTGOT, DT_STRSZ, DT_VERNEED, DT_VERSYM};
 use goblin::elf::program_header::{PF_X, PT_INTERP};
 use goblin::elf::section_header::{
@@ -178,8 +179,7 @@ fn accounted(before: &State<'_>, laid: &Laid<'_>, requests: &[EditRequest]) -> V
         facts.dynamic,
         (facts.strings_offset, facts.strings.len() as u64),
     ];
-    // vn_file is the second word of a record of 16 bytes.
-    old.extend(facts.versions.iter().map(|record| (record.offset.saturating_sub(4), 16)));
+    old.extend(facts.records.needs.iter().map(|need| (need.offset, NEED)));
     if requests.iter().any(|request| matches!(request, EditRequest::SetInterpreter(_))) {
         old.extend(before.segment(PT_INTERP).map(|segment| (segment.p_offset, segment.p_filesz)));
     }

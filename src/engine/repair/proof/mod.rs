@@ -17,7 +17,6 @@ mod sections;
 mod segments;
 mod state;
 mod strings;
-mod symbols;
 mod tables;
 mod versions;
 

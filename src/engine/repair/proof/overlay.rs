@@ -18,11 +18,18 @@ impl<'a> Overlay<'a> {
     /// `source` with the insertion and the patches of `plan`.
     #[must_use]
     pub fn new(source: &'a dyn ReadAt, plan: &'a EditPlan) -> Self {
-        let mut patches: Vec<&Patch> = plan.patches.iter().collect();
-        patches.sort_by_key(|patch| patch.offset);
         let insertion = plan.insertion.unwrap_or(Insertion { offset: source.size(), length: 0 });
-        let grown = source.size().saturating_add(insertion.length);
-        Self { source, insertion, patches, size: plan.size_after.unwrap_or(grown) }
+        let mut overlay = Self::inserted(source, insertion);
+        overlay.patches.extend(&plan.patches);
+        overlay.patches.sort_by_key(|patch| patch.offset);
+        overlay.size = plan.size_after.unwrap_or(overlay.size);
+        overlay
+    }
+
+    /// `source` with `insertion` alone.
+    #[must_use]
+    pub fn inserted(source: &'a dyn ReadAt, insertion: Insertion) -> Self {
+        Self { source, insertion, patches: Vec::new(), size: source.size().saturating_add(insertion.length) }
     }
 
     /// What stands at `offset` before the patches: the source's bytes, the insertion's zeros, zeros behind the old end.
@@ -120,5 +127,23 @@ mod tests {
         let plan = EditPlan { size_after: None, ..EditPlan::nothing(9) };
         let overlay = Overlay::new(&source, &plan);
         assert_eq!((overlay.size(), overlay.bytes(0, 9).unwrap()), (9, vec![7; 9]));
+    }
+
+    #[test]
+    fn every_window_shows_the_spliced_bytes() {
+        let bytes: Vec<u8> = (1..=40).collect();
+        let source = MemoryBytes::new("lib.so".into(), bytes.clone());
+        for start in [0, 7, 40] {
+            let insertion = Insertion { offset: start, length: 5 };
+            let mut wanted = bytes.clone();
+            wanted.splice(start as usize..start as usize, [0; 5]);
+            let shifted = Overlay::inserted(&source, insertion);
+            for offset in 0..45_u64 {
+                for length in 0..=45 - offset {
+                    let read = shifted.bytes(offset, length).unwrap();
+                    assert_eq!(read, wanted[offset as usize..(offset + length) as usize], "{offset}, {length}");
+                }
+            }
+        }
     }
 }

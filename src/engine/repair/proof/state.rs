@@ -1,11 +1,9 @@
 //! One file as the proof sees it, before or after: its facts, and what of its memory comes from which bytes.
 
-use crate::engine::binary::elf::{Details, Segment, hardening};
-use crate::engine::binary::elf::{Section, Tables};
+use crate::engine::binary::elf::{Section, Segment, Tables, hardening, largest_page};
 use crate::engine::file::ReadAt;
 use crate::engine::repair::facts::{Facts, Stop};
 use crate::engine::report::audit::Hardening;
-use goblin::elf::header::{EM_386, EM_ARM, EM_RISCV, EM_S390, EM_X86_64};
 use goblin::elf::program_header::PT_LOAD;
 
 /// A file before or after an edit.
@@ -66,20 +64,11 @@ impl<'a> State<'a> {
 
     /// Its hardening.
     pub fn hardening(&self) -> Hardening {
-        hardening(&Details {
-            tables: self.tables().clone(),
-            version_needs: Vec::new(),
-            version_definitions: Vec::new(),
-            filters: Vec::new(),
-            build_id: None,
-        })
+        hardening(self.tables())
     }
 
     /// The largest page that the machine's kernels are built for, in bytes.
     pub fn page(&self) -> u64 {
-        match self.tables().header.e_machine {
-            EM_X86_64 | EM_386 | EM_ARM | EM_RISCV | EM_S390 => 0x1000,
-            _ => 0x1_0000,
-        }
+        largest_page(self.tables().header.e_machine)
     }
 }

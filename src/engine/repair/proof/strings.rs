@@ -1,8 +1,8 @@
 //! The dynamic strings: whatever refers to one without having been changed reads what it read.
 
 use super::state::State;
-use super::symbols::{each_name, symbol_count};
 use crate::engine::Result;
+use crate::engine::repair::dynamic_symbols;
 use goblin::elf::dynamic::DT_STRSZ;
 use std::ops::Range;
 
@@ -22,12 +22,13 @@ pub(super) fn changes(before: &State<'_>, after: &State<'_>) -> Result<Vec<Strin
     if changed.is_empty() {
         return Ok(faults);
     }
-    let Some(count) = symbol_count(before)? else {
+    let Some(count) = dynamic_symbols::count(&before.facts, before.source)? else {
         faults.push("strings were written over, and who refers to them can't be known".to_owned());
         return Ok(faults);
     };
     let mut first_lost = None;
-    each_name(before, count, &mut |index| {
+    dynamic_symbols::each(&before.facts, before.source, count, &mut |_, symbol| {
+        let index = dynamic_symbols::name(&before.facts, symbol);
         if first_lost.is_none() && reads_otherwise(old, &changed, index) {
             first_lost = Some(index);
         }

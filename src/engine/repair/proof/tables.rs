@@ -3,8 +3,9 @@
 use super::dynamic::DT_RELR;
 use super::plan::Laid;
 use super::state::State;
-use super::symbols::{hash_word, symbol_count};
 use crate::engine::Result;
+use crate::engine::binary::elf::hash_word;
+use crate::engine::repair::dynamic_symbols;
 use goblin::elf::dynamic::{
     DT_FINI_ARRAY, DT_FINI_ARRAYSZ, DT_GNU_HASH, DT_HASH, DT_INIT_ARRAY, DT_INIT_ARRAYSZ, DT_JMPREL, DT_PLTGOT,
     DT_PLTRELSZ, DT_PREINIT_ARRAY, DT_PREINIT_ARRAYSZ, DT_REL, DT_RELA, DT_RELASZ, DT_RELSZ, DT_STRSZ, DT_STRTAB,
@@ -74,7 +75,7 @@ fn tables(state: &State<'_>) -> Result<Vec<Table>> {
     let tables = state.tables();
     let (word, symbol) = if tables.is_64 { (8, 24) } else { (4, 16) };
     let size = |tag: u64| tables.dynamic_value(tag).unwrap_or(0);
-    let count = symbol_count(state)?.unwrap_or(1);
+    let count = dynamic_symbols::count(&state.facts, state.source)?.unwrap_or(1);
     let list = [
         ("HASH", DT_HASH, hash_length(state, DT_HASH)?, 4),
         ("GNU_HASH", DT_GNU_HASH, hash_length(state, DT_GNU_HASH)?, word),
@@ -104,7 +105,7 @@ fn tables(state: &State<'_>) -> Result<Vec<Table>> {
 /// the chains of GNU hash, which nothing counts, what the section header says.
 fn hash_length(state: &State<'_>, tag: u64) -> Result<u64> {
     let tables = state.tables();
-    let (head, wide) = if tag == DT_GNU_HASH { (16, 4) } else { (hash_word(state) * 2, hash_word(state) as usize) };
+    let (head, wide) = if tag == DT_GNU_HASH { (16, 4) } else { (hash_word(tables) * 2, hash_word(tables) as usize) };
     let Some(address) = tables.dynamic_value(tag) else { return Ok(head) };
     let Some(offset) = state.place(address, head) else { return Ok(head) };
     let bytes = state.source.bytes(offset, head)?;

@@ -5,10 +5,9 @@
 
 use super::plan::Laid;
 use super::state::State;
-use super::symbols::symbol_count;
 use crate::engine::binary::Name;
 use crate::engine::binary::elf::{HIDDEN, NumberedVersion, VersionTable};
-use crate::engine::repair::EditRequest;
+use crate::engine::repair::{EditRequest, dynamic_symbols};
 use crate::engine::{Error, Result};
 use goblin::elf::dynamic::{DT_NEEDED, DT_VERDEF, DT_VERDEFNUM, DT_VERNEED, DT_VERNEEDNUM, DT_VERSYM};
 use std::collections::BTreeSet;
@@ -33,15 +32,15 @@ pub(super) fn faults(state: &State<'_>) -> Result<Vec<String>> {
         libraries.extend(version.library.clone());
     }
     let needed = needed(state)?;
-    for library in &state.facts.versions {
+    for library in &state.facts.records.needs {
         libraries.insert(library.library.clone());
     }
     for library in libraries.iter().filter(|library| !needed.contains(library)) {
         faults.push(format!("versions are asked of {library}, which is not needed"));
     }
     let count = tables.dynamic_value(DT_VERNEEDNUM).unwrap_or(0);
-    if state.facts.versions.len() as u64 != count {
-        faults.push(format!("DT_VERNEEDNUM is {count}, and there are {} records", state.facts.versions.len()));
+    if state.facts.records.needs.len() as u64 != count {
+        faults.push(format!("DT_VERNEEDNUM is {count}, and there are {} records", state.facts.records.needs.len()));
     }
     for (table, number, name) in [(DT_VERNEED, DT_VERNEEDNUM, "VERNEED"), (DT_VERDEF, DT_VERDEFNUM, "VERDEF")] {
         if tables.dynamic_value(table).is_some() != tables.dynamic_value(number).is_some() {
@@ -73,7 +72,9 @@ pub(super) fn changes(
     let place = |state: &State<'_>, length| {
         state.tables().dynamic_value(DT_VERSYM).and_then(|address| state.place(address, length))
     };
-    let Some(count) = symbol_count(before)?.filter(|_| before.tables().dynamic_value(DT_VERSYM).is_some()) else {
+    let Some(count) = dynamic_symbols::count(&before.facts, before.source)?
+        .filter(|_| before.tables().dynamic_value(DT_VERSYM).is_some())
+    else {
         if before.tables().dynamic_value(DT_VERSYM).is_some() != after.tables().dynamic_value(DT_VERSYM).is_some() {
             faults.push("DT_VERSYM is gone, or is new".to_owned());
         }

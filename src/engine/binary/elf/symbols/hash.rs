@@ -4,6 +4,7 @@
 use super::definitions::Steps;
 use super::{CHUNK, Hash, Symbols};
 use crate::engine::Result;
+use crate::engine::binary::elf::Tables;
 use goblin::elf::header::EM_S390;
 use goblin::elf::sym::Sym;
 
@@ -12,6 +13,12 @@ const EM_ALPHA: u16 = 0x9026;
 
 /// A hash chain longer than this is taken as damage.
 const LONGEST_CHAIN: u64 = 1 << 24;
+
+/// The size of a word of `DT_HASH` in bytes: 8 on two machines (gABI supplements of s390x and Alpha).
+#[must_use]
+pub fn hash_word(tables: &Tables) -> u64 {
+    if tables.is_64 && matches!(tables.header.e_machine, EM_S390 | EM_ALPHA) { 8 } else { 4 }
+}
 
 impl Symbols<'_> {
     /// The number of symbols: by the hash table, else by what [`Symbols::count_by_sections`] finds.
@@ -35,7 +42,7 @@ impl Symbols<'_> {
         while at < total {
             let chunk = self.source.bytes(first_bucket.saturating_add(at), (total - at).min(CHUNK))?;
             for bytes in chunk.as_chunks::<4>().0 {
-                let is_big = self.details.tables.is_big;
+                let is_big = self.tables.is_big;
                 greatest = greatest.max(if is_big { u32::from_be_bytes(*bytes) } else { u32::from_le_bytes(*bytes) });
             }
             at += CHUNK;
@@ -57,7 +64,7 @@ impl Symbols<'_> {
     }
 
     fn first_bucket(&self, offset: u64, bloom: u32) -> u64 {
-        let width = if self.details.tables.is_64 { 8 } else { 4 };
+        let width = if self.tables.is_64 { 8 } else { 4 };
         offset.saturating_add(16 + u64::from(bloom) * width)
     }
 
@@ -74,7 +81,7 @@ impl Symbols<'_> {
             return Ok(());
         }
         let hash = name.iter().fold(5381_u32, |hash, byte| hash.wrapping_mul(33).wrapping_add(u32::from(*byte)));
-        let bits = u32::from(self.details.tables.header.e_ident[goblin::elf::header::EI_CLASS]) * 32;
+        let bits = u32::from(self.tables.header.e_ident[goblin::elf::header::EI_CLASS]) * 32;
         if !self.bloom_admits(hash, offset, bits, bloom, shift)? {
             return Ok(());
         }
@@ -102,7 +109,7 @@ impl Symbols<'_> {
         let place = offset.saturating_add(16 + u64::from((hash / bits) % bloom) * u64::from(bits / 8));
         let word = if bits == 64 {
             let (one, two) = (u64::from(self.word(place)?), u64::from(self.word(place.saturating_add(4))?));
-            if self.details.tables.is_big { one << 32 | two } else { two << 32 | one }
+            if self.tables.is_big { one << 32 | two } else { two << 32 | one }
         } else {
             u64::from(self.word(place)?)
         };
@@ -141,16 +148,13 @@ impl Symbols<'_> {
         Ok(())
     }
 
-    /// Entry `number` of the `DT_HASH` table at `offset`. Its words have 64 bits on two machines (gABI supplements of
-    /// s390x and Alpha).
+    /// Entry `number` of the `DT_HASH` table at `offset`.
     pub(super) fn sysv_entry(&self, offset: u64, number: u64) -> Result<u64> {
-        let tables = &self.details.tables;
-        let is_wide = tables.is_64 && matches!(tables.header.e_machine, EM_S390 | EM_ALPHA);
-        if !is_wide {
+        if hash_word(self.tables) == 4 {
             return Ok(u64::from(self.word(offset.saturating_add(number.saturating_mul(4)))?));
         }
         let place = offset.saturating_add(number.saturating_mul(8));
         let (one, two) = (u64::from(self.word(place)?), u64::from(self.word(place.saturating_add(4))?));
-        Ok(if tables.is_big { one << 32 | two } else { two << 32 | one })
+        Ok(if self.tables.is_big { one << 32 | two } else { two << 32 | one })
     }
 }

@@ -24,7 +24,7 @@ impl Symbols<'_> {
     /// # Errors
     /// [`crate::engine::Error::Malformed`] when a relocation table lies outside of the file.
     pub fn relocated(&self, among: &BTreeSet<u64>) -> Result<BTreeMap<u64, Use>> {
-        let tables = &self.details.tables;
+        let tables = self.tables;
         if tables.header.e_machine == EM_MIPS {
             return Ok(among.iter().map(|symbol| (*symbol, Use::Call)).collect());
         }
@@ -55,7 +55,7 @@ impl Symbols<'_> {
 
     /// Gives `visit` the symbol of each relocation of the table at `offset`, from byte `from` of it up to `to`.
     fn scan(&self, offset: u64, (from, to): (u64, u64), entry: u64, visit: &mut dyn FnMut(u64)) -> Result<()> {
-        let (is_64, is_big) = (self.details.tables.is_64, self.details.tables.is_big);
+        let (is_64, is_big) = (self.tables.is_64, self.tables.is_big);
         let mut at = from;
         while to.saturating_sub(at) >= entry {
             let length = (to - at).min(CHUNK / entry * entry) / entry * entry;
