@@ -3,8 +3,10 @@
 //! The readers of the three formats fill a [`Layout`]; here it is asked. Of two overlapping regions the one of the finer
 //! layer names the place: tables before sections, sections before segments.
 
+use super::alignment::ByteRun;
 use crate::engine::Result;
 use crate::engine::file::ReadAt;
+use crate::engine::report::diff::{Class, RunKind};
 use std::cmp::Reverse;
 
 /// A longer text is cut.
@@ -33,6 +35,7 @@ struct Region {
     start: u64,
     end: u64,
     name: String,
+    class: Class,
     is_strings: bool,
 }
 
@@ -43,6 +46,8 @@ pub struct Item {
     pub start: u64,
     /// Where it ends.
     pub end: u64,
+    /// What kind of bytes it is.
+    pub class: Class,
     /// What it is: `dynamic entry 3`.
     pub name: String,
     /// What it says: `DT_NEEDED libz.so.1`.
@@ -59,21 +64,22 @@ pub struct Layout {
 
 impl Layout {
     /// Adds the region `start..start + size`, called `name`.
-    pub fn region(&mut self, layer: Layer, start: u64, size: u64, name: impl Into<String>) {
-        self.add(layer, start, size, name.into(), false);
+    pub fn region(&mut self, layer: Layer, class: Class, start: u64, size: u64, name: impl Into<String>) {
+        self.add(layer, class, start, size, name.into(), false);
     }
 
     /// Adds a region that is made of NUL-terminated strings.
     pub fn strings(&mut self, layer: Layer, start: u64, size: u64, name: impl Into<String>) {
-        self.add(layer, start, size, name.into(), true);
+        self.add(layer, Class::String, start, size, name.into(), true);
     }
 
     /// Adds an item of `size` bytes at `start`.
-    pub fn item(&mut self, start: u64, size: u64, name: impl Into<String>, value: impl Into<String>) {
-        self.items.push(Item { start, end: start.saturating_add(size), name: name.into(), value: value.into() });
+    pub fn item(&mut self, class: Class, start: u64, size: u64, name: impl Into<String>, value: impl Into<String>) {
+        let end = start.saturating_add(size);
+        self.items.push(Item { start, end, class, name: name.into(), value: value.into() });
     }
 
-    fn add(&mut self, layer: Layer, start: u64, size: u64, name: String, is_strings: bool) {
+    fn add(&mut self, layer: Layer, class: Class, start: u64, size: u64, name: String, is_strings: bool) {
         if size == 0 {
             return;
         }
@@ -82,7 +88,7 @@ impl Layout {
             self.last_section_end = self.last_section_end.max(end);
         }
         if let Some(list) = self.regions.get_mut(layer as usize) {
-            list.push(Region { start, end, name, is_strings });
+            list.push(Region { start, end, name, class, is_strings });
         }
     }
 
@@ -118,16 +124,24 @@ impl Layout {
         }
     }
 
-    /// The names of the segments and sections that begin in `start..end`, by layer and offset; at most a few.
-    #[must_use]
-    pub fn parts_within(&self, start: u64, end: u64) -> Vec<String> {
-        let mut names = Vec::new();
-        for list in self.regions.iter().rev() {
-            let first = list.partition_point(|region| region.start < start);
-            let inside = list.get(first..).unwrap_or_default().iter().take_while(|region| region.start < end);
-            names.extend(inside.take(MOST_CHANGES).map(|region| region.name.clone()));
-        }
-        names
+    /// What kind of bytes stand at `offset`.
+    fn class_at(&self, offset: u64) -> Class {
+        let item = self.items_within(offset, offset.saturating_add(1)).next().map(|item| item.class);
+        item.or_else(|| self.find(offset).map(|(_, region)| region.class)).unwrap_or(Class::Padding)
+    }
+
+    /// The first place in `start..end` where another region begins; `end` when it is one and the same to there.
+    fn edge_within(&self, start: u64, end: u64) -> u64 {
+        let here = self.find(start);
+        let borders = self.regions.iter().flat_map(|list| {
+            let first = list.partition_point(|region| region.start <= start);
+            list.get(first..).unwrap_or_default().iter().map(|region| region.start).take_while(|edge| *edge < end)
+        });
+        let ends = here.map(|(_, region)| region.end);
+        let mut edges: Vec<u64> = borders.chain(ends).filter(|edge| *edge < end).collect();
+        edges.sort_unstable();
+        let is_other = |edge: &u64| self.find(*edge).map(|(_, region)| region) != here.map(|(_, region)| region);
+        edges.into_iter().find(is_other).unwrap_or(end)
     }
 
     fn items_within(&self, start: u64, end: u64) -> impl Iterator<Item = &Item> {
@@ -164,34 +178,91 @@ pub struct Side<'a> {
     pub layout: &'a Layout,
 }
 
-/// What the bytes `start..end` are in both files, old and new.
+/// A part of a run that lies in one region, and what it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Part {
+    /// Its bytes.
+    pub run: ByteRun,
+    /// The region.
+    pub region: String,
+    /// What kind of bytes they are.
+    pub class: Class,
+    /// What they are, old and new.
+    pub meaning: Option<String>,
+}
+
+/// The parts of `run`, each with what its bytes are in both files.
 ///
 /// # Errors
 /// [`crate::engine::Error::Io`] when a string can't be read.
-pub fn meaning(a: &Side<'_>, b: &Side<'_>, start: u64, end: u64) -> Result<Option<String>> {
+pub fn parts(a: &Side<'_>, b: &Side<'_>, run: ByteRun) -> Result<Vec<Part>> {
+    let mut parts = Vec::new();
+    let own = if run.kind == RunKind::Inserted { b.layout } else { a.layout };
+    let (mut at, end) = (run.offset(), run.offset() + run.len);
+    while at < end {
+        let edge = own.edge_within(at, end);
+        let done = at - run.offset();
+        let (in_a, in_b) = match run.kind {
+            RunKind::Changed => (run.a + done, run.b + done),
+            RunKind::Inserted => (run.a, run.b + done),
+            RunKind::Removed => (run.a + done, run.b),
+        };
+        let piece = ByteRun { kind: run.kind, a: in_a, b: in_b, len: edge - at };
+        parts.push(Part {
+            run: piece,
+            region: own.region_at(at),
+            class: own.class_at(at),
+            meaning: meaning(a, b, piece)?,
+        });
+        at = edge;
+    }
+    Ok(parts)
+}
+
+/// What the bytes of `run` are in both files, old and new.
+fn meaning(a: &Side<'_>, b: &Side<'_>, run: ByteRun) -> Result<Option<String>> {
     let mut changes = Vec::new();
     let mut total = 0;
-    for item in a.layout.items_within(start, end) {
+    let (end_a, end_b) = run.ends();
+    let mut add = |words: String| {
         total += 1;
         if changes.len() < MOST_CHANGES {
-            changes.push(change(item, b.layout.items_within(item.start.max(start), item.end.min(end)).next()));
+            changes.push(words);
         }
+    };
+    match run.kind {
+        RunKind::Changed => {
+            // The same distance from the run's start, in the other file.
+            let across = |offset: u64| offset.max(run.a).min(end_a) - run.a + run.b;
+            for item in a.layout.items_within(run.a, end_a) {
+                add(change(item, b.layout.items_within(across(item.start), across(item.end)).next()));
+            }
+        }
+        RunKind::Inserted => b.layout.items_within(run.b, end_b).for_each(|item| add(said(item))),
+        RunKind::Removed => a.layout.items_within(run.a, end_a).for_each(|item| add(said(item))),
     }
     if total > changes.len() {
         changes.push(format!("and {} more", total - changes.len()));
     }
-    if changes.is_empty() {
-        let (old, new) = (a.layout.string_at(a.source, start)?, b.layout.string_at(b.source, start)?);
+    if changes.is_empty() && run.kind == RunKind::Changed {
+        let (old, new) = (a.layout.string_at(a.source, run.a)?, b.layout.string_at(b.source, run.b)?);
         if let (Some(old), Some(new)) = (old, new) {
-            let more = if end > old.end.max(new.end) + 1 { ", and what follows" } else { "" };
+            let behind = (end_a - run.a) > (old.end - run.a).max(new.end - run.b) + 1;
+            let more = if behind { ", and what follows" } else { "" };
             changes.push(format!("\"{}\" \u{2192} \"{}\"{more}", clipped(&old.text), clipped(&new.text)));
         }
     }
-    let (here, there) = (a.layout.region_at(start), b.layout.region_at(start));
-    if here != there {
-        changes.push(format!("in the second file: {there}"));
+    if run.kind == RunKind::Changed {
+        let (here, there) = (a.layout.region_at(run.a), b.layout.region_at(run.b));
+        if here != there {
+            changes.push(format!("in the second file: {there}"));
+        }
     }
     Ok((!changes.is_empty()).then(|| changes.join("; ")))
+}
+
+fn said(item: &Item) -> String {
+    format!("{}: {}", item.name, clipped(&item.value))
 }
 
 fn change(old: &Item, new: Option<&Item>) -> String {
@@ -219,10 +290,10 @@ mod tests {
 
     fn layout() -> Layout {
         let mut layout = Layout::default();
-        layout.region(Layer::Segment, 0, 100, "segment 0");
-        layout.region(Layer::Section, 20, 30, ".text");
+        layout.region(Layer::Segment, Class::Data, 0, 100, "segment 0");
+        layout.region(Layer::Section, Class::Code, 20, 30, ".text");
         layout.strings(Layer::Section, 50, 12, ".dynstr");
-        layout.region(Layer::Table, 0, 10, "header");
+        layout.region(Layer::Table, Class::Header, 0, 10, "header");
         layout.ordered()
     }
 
@@ -239,19 +310,20 @@ mod tests {
         ] {
             assert_eq!(layout.region_at(offset), name);
         }
-        assert_eq!(layout.parts_within(15, 200), [".text", ".dynstr"]);
+        assert_eq!((layout.edge_within(15, 90), layout.edge_within(20, 90), layout.edge_within(20, 40)), (20, 50, 40));
     }
 
     #[test]
     fn items_and_strings_are_told_old_and_new() {
         let (mut a, mut b) = (layout(), layout());
-        a.item(4, 4, "e_flags", "0x1");
-        b.item(4, 4, "e_flags", "0x2");
+        a.item(Class::Header, 4, 4, "e_flags", "0x1");
+        b.item(Class::Header, 4, 4, "e_flags", "0x2");
         let bytes = |name: &[u8]| MemoryBytes::new("a".into(), [&[0; 51], name, &[0; 40]].concat());
         let (old, new) = (bytes(b"liba.so"), bytes(b"libb.so"));
         let (a, b) = (Side { source: &old, layout: &a }, Side { source: &new, layout: &b });
-        assert_eq!(meaning(&a, &b, 7, 8).unwrap().unwrap(), "e_flags: 0x1 \u{2192} 0x2");
-        assert_eq!(meaning(&a, &b, 54, 55).unwrap().unwrap(), "\"liba.so\" \u{2192} \"libb.so\"");
-        assert_eq!(meaning(&a, &b, 30, 31).unwrap(), None);
+        let same = |offset| ByteRun { kind: RunKind::Changed, a: offset, b: offset, len: 1 };
+        assert_eq!(meaning(&a, &b, same(7)).unwrap().unwrap(), "e_flags: 0x1 \u{2192} 0x2");
+        assert_eq!(meaning(&a, &b, same(54)).unwrap().unwrap(), "\"liba.so\" \u{2192} \"libb.so\"");
+        assert_eq!(meaning(&a, &b, same(30)).unwrap(), None);
     }
 }

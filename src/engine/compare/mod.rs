@@ -1,21 +1,29 @@
 //! What differs between two files: which bytes, what they are, and what that makes of the structure.
 //!
-//! Bytes are compared at the same offset of both files; the tail of the longer one is a single run. The report is the
-//! [`DiffDocument`]; printing it is left to others.
+//! The bytes of one file are first set against those of the other ([`alignment`]), then the pairs are compared ([`scan`]), and
+//! the runs that differ are told by what they are ([`layout`]). The report is the [`DiffDocument`]; printing it is left to
+//! others.
 
+mod alignment;
+mod input;
 mod layout;
+mod listed;
 mod regions_elf;
 mod regions_macho;
 mod regions_pe;
-mod runs;
+mod scan;
 mod structure;
 
 use crate::engine::binary::{self, Binary, Format};
 use crate::engine::file::{Identity, ReadAt, Windows};
-use crate::engine::report::diff::{DiffDocument, Run, RunKind};
+use crate::engine::report::diff::{Class, ClassTotal, DiffDocument, Run, RunKind};
 use crate::engine::{Context, Error, Result};
-use layout::{Layout, Side, meaning};
-use runs::{MOST_LISTED, Scan, scan};
+use alignment::{Alignment, ByteRun};
+pub use input::Input;
+use layout::{Layout, Part, Side, parts};
+use listed::{Listed, MOST_LISTED};
+use scan::{Scanned, scan};
+use std::collections::BTreeMap;
 use std::path::Path;
 use structure::{Facts, changes};
 
@@ -29,37 +37,109 @@ const SCHEMA: &str = "wheelwright/diff/1";
 /// [`Error::Io`] when one can't be read, [`Error::Refused`] when one is not a regular file, [`Error::Malformed`] when one
 /// shrinks meanwhile, [`Error::Cancelled`].
 pub fn compare(a: &Path, b: &Path, context: &Context) -> Result<DiffDocument> {
-    let (ours, theirs) = (Windows::open(a)?, Windows::open(b)?);
-    let scan =
-        if same_inode(&ours, &theirs)? { Scan::of_one_file(ours.size()) } else { scan(&ours, &theirs, context)? };
+    answer(&Input::open(a)?, &Input::open(b)?, context)
+}
+
+/// The same of files that are open.
+///
+/// # Errors
+/// As [`compare`].
+pub fn answer(a: &Input, b: &Input, context: &Context) -> Result<DiffDocument> {
+    let alignment = Alignment::by_offset(a.size(), b.size());
+    let mut listed = Listed::new(a.size(), b.size());
+    let scanned = if same_inode(&a.file, &b.file)? {
+        Scanned { compared: 0, skipped: a.size() }
+    } else {
+        scan(&a.file, &b.file, &alignment, &mut |runs| listed.add(runs.iter().copied()), context)?
+    };
+    listed.add(alignment.unpaired());
     let mut document = DiffDocument {
         schema: SCHEMA.into(),
-        a: a.to_path_buf(),
-        b: b.to_path_buf(),
-        equal: scan.total == 0 && ours.size() == theirs.size(),
-        bytes_compared: scan.compared,
-        bytes_skipped: scan.skipped,
-        runs_total: scan.total,
+        a: a.path.clone(),
+        b: b.path.clone(),
+        a_container: a.container.clone(),
+        a_member: a.member.clone(),
+        b_container: b.container.clone(),
+        b_member: b.member.clone(),
+        a_size: a.size(),
+        b_size: b.size(),
+        equal: listed.total() == 0,
+        verdict: String::new(),
+        aligned_by: alignment.by,
+        bytes_compared: scanned.compared,
+        bytes_skipped: scanned.skipped,
+        bytes: listed.bytes(),
+        edits: None,
+        unexplained: None,
+        runs_total: listed.total(),
         runs: Vec::new(),
+        by_class: Vec::new(),
+        map: listed.map().clone(),
+        findings: Vec::new(),
         structure: Vec::new(),
     };
-    if document.equal {
-        return Ok(document);
+    if !document.equal {
+        tell(a, b, &listed, &mut document)?;
     }
-    let (old, new) = (readable(binary::read(&ours))?, readable(binary::read(&theirs))?);
-    document.structure = changes(&Facts::of(&ours, old.as_ref())?, &Facts::of(&theirs, new.as_ref())?);
-    let (old, new) = (layout_of(&ours, old.as_ref())?, layout_of(&theirs, new.as_ref())?);
-    let old = old.as_ref().map(|layout| Side { source: &ours, layout });
-    let new = new.as_ref().map(|layout| Side { source: &theirs, layout });
-    for run in &scan.runs {
-        document.runs.push(changed(run.offset, run.len, old.as_ref(), new.as_ref())?);
-    }
-    if let Some(tail) = tail(&ours, &theirs, old.as_ref(), new.as_ref()) {
-        document.runs.truncate(MOST_LISTED - 1);
-        document.runs.push(tail);
-        document.runs_total += 1;
-    }
+    document.verdict = verdict(&document);
     Ok(document)
+}
+
+/// Says what the runs are, and what that makes of the structure.
+fn tell(a: &Input, b: &Input, listed: &Listed, document: &mut DiffDocument) -> Result<()> {
+    let (ours, theirs) = (&a.file, &b.file);
+    let (old, new) = (readable(binary::read(ours))?, readable(binary::read(theirs))?);
+    document.structure = changes(&Facts::of(ours, old.as_ref())?, &Facts::of(theirs, new.as_ref())?);
+    let (old, new) = (layout_of(ours, old.as_ref())?, layout_of(theirs, new.as_ref())?);
+    let sides = old.as_ref().zip(new.as_ref());
+    for run in listed.runs() {
+        match sides {
+            Some((old, new)) => {
+                let (old, new) = (Side { source: ours, layout: old }, Side { source: theirs, layout: new });
+                document.runs.extend(parts(&old, &new, *run)?.into_iter().map(told));
+            }
+            None => document.runs.push(untold(*run)),
+        }
+    }
+    document.runs_total += (document.runs.len() - listed.runs().len()) as u64;
+    document.runs.truncate(MOST_LISTED);
+    let mut classes: BTreeMap<Class, (u64, u64)> = BTreeMap::new();
+    for run in &document.runs {
+        let (runs, bytes) = classes.entry(run.class).or_default();
+        *runs += 1;
+        *bytes += run.len;
+    }
+    document.bytes.code = classes.get(&Class::Code).map_or(0, |(_, bytes)| *bytes);
+    document.by_class = classes.into_iter().map(|(class, (runs, bytes))| ClassTotal { class, runs, bytes }).collect();
+    Ok(())
+}
+
+fn told(part: Part) -> Run {
+    let Part { run, region, class, meaning } = part;
+    Run { region: Some(region), class, meaning, ..untold(run) }
+}
+
+fn untold(run: ByteRun) -> Run {
+    let (offset, other_offset) = if run.kind == RunKind::Inserted { (run.b, run.a) } else { (run.a, run.b) };
+    Run {
+        offset,
+        other_offset,
+        len: run.len,
+        kind: run.kind,
+        region: None,
+        class: Class::Other,
+        meaning: None,
+        explained_by: None,
+    }
+}
+
+/// What was found, in one line.
+fn verdict(document: &DiffDocument) -> String {
+    let bytes = &document.bytes;
+    match document.equal {
+        true => "equal to the last byte".to_owned(),
+        false => format!("{} bytes changed, {} inserted, {} removed", bytes.changed, bytes.inserted, bytes.removed),
+    }
 }
 
 fn same_inode(a: &Windows, b: &Windows) -> Result<bool> {
@@ -86,30 +166,4 @@ fn layout_of(source: &Windows, binary: Option<&Binary>) -> Result<Option<Layout>
         Format::MachO => readable(regions_macho::layout(source)),
         Format::Pe => readable(regions_pe::layout(source)),
     }
-}
-
-fn changed(offset: u64, len: u64, old: Option<&Side<'_>>, new: Option<&Side<'_>>) -> Result<Run> {
-    let meaning = match (old, new) {
-        (Some(old), Some(new)) => meaning(old, new, offset, offset + len)?,
-        _ => None,
-    };
-    let region = old.map(|old| old.layout.region_at(offset));
-    Ok(Run { offset, len, kind: RunKind::Changed, region, meaning })
-}
-
-/// The run of what the longer file has behind the end of the shorter one.
-fn tail(a: &Windows, b: &Windows, old: Option<&Side<'_>>, new: Option<&Side<'_>>) -> Option<Run> {
-    let (kind, offset, end, side) = match (a.size(), b.size()) {
-        (old_size, new_size) if old_size < new_size => (RunKind::Inserted, old_size, new_size, new),
-        (old_size, new_size) if old_size > new_size => (RunKind::Removed, new_size, old_size, old),
-        _ => return None,
-    };
-    let parts = side.map(|side| side.layout.parts_within(offset, end)).unwrap_or_default();
-    let region = match kind {
-        // Where the first file has nothing, there is only one place to name.
-        RunKind::Inserted => old.map(|_| "behind the last section".to_owned()),
-        _ => side.map(|side| side.layout.region_at(offset)),
-    };
-    let meaning = (!parts.is_empty()).then(|| parts.join(", "));
-    Some(Run { offset, len: end - offset, kind, region, meaning })
 }

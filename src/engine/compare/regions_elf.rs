@@ -6,9 +6,16 @@ use crate::engine::binary::elf::{Details, Section, StringTable, Tables};
 use crate::engine::binary::record::{Record, name_at};
 use crate::engine::binary::{Endian, Name};
 use crate::engine::file::ReadAt;
+use crate::engine::report::diff::Class;
 use goblin::elf::dynamic::{DT_NEEDED, DT_RPATH, DT_RUNPATH, DT_SONAME, DT_VERNEED, DT_VERNEEDNUM, tag_to_str};
 use goblin::elf::program_header::{PT_INTERP, pt_to_str};
-use goblin::elf::section_header::{SHT_NOBITS, SHT_NULL, SHT_STRTAB};
+use goblin::elf::section_header::{
+    SHF_ALLOC, SHF_EXECINSTR, SHT_DYNAMIC, SHT_DYNSYM, SHT_GNU_HASH, SHT_GNU_VERDEF, SHT_GNU_VERNEED, SHT_GNU_VERSYM,
+    SHT_HASH, SHT_NOBITS, SHT_NOTE, SHT_NULL, SHT_REL, SHT_RELA, SHT_STRTAB, SHT_SYMTAB,
+};
+
+/// `SHT_RELR` (gABI): relative relocations, packed.
+const SHT_RELR: u32 = 19;
 
 /// Fields of more records than this are not told one by one; their region still is.
 const MOST_RECORDS: usize = 4096;
@@ -75,15 +82,15 @@ pub fn layout(source: &dyn ReadAt, details: &Details) -> Result<Layout> {
         if segment.p_type == PT_INTERP {
             let path = name_at(source, segment.p_offset, segment.p_offset.saturating_add(segment.p_filesz));
             let path = path.map(|path| path.to_string()).unwrap_or_default();
-            layout.item(segment.p_offset, segment.p_filesz, "interpreter", path);
+            layout.item(Class::Interpreter, segment.p_offset, segment.p_filesz, "interpreter", path);
         }
-        layout.region(Layer::Segment, segment.p_offset, segment.p_filesz, name);
+        layout.region(Layer::Segment, Class::Padding, segment.p_offset, segment.p_filesz, name);
     }
     for (section, name) in tables.sections.iter().zip(&names).filter(|(section, _)| has_bytes(section)) {
         let (offset, size) = (section.sh_offset, section.sh_size);
         match section.sh_type {
             SHT_STRTAB => layout.strings(Layer::Section, offset, size, name.to_text()),
-            _ => layout.region(Layer::Section, offset, size, name.to_text()),
+            _ => layout.region(Layer::Section, class(section, &name.to_text()), offset, size, name.to_text()),
         }
     }
     let strings = StringTable::of(source, tables)?;
@@ -92,7 +99,7 @@ pub fn layout(source: &dyn ReadAt, details: &Details) -> Result<Layout> {
             layout.strings(Layer::Section, offset, size, "dynamic string table");
         }
         if let Some((offset, size)) = tables.dynamic_range {
-            layout.region(Layer::Section, offset, size, "dynamic section");
+            layout.region(Layer::Section, Class::Dynamic, offset, size, "dynamic section");
         }
     }
     dynamic_entries(tables, &strings, &mut layout);
@@ -116,6 +123,25 @@ pub fn section_names(source: &dyn ReadAt, tables: &Tables) -> Vec<Name> {
     tables.sections.iter().map(|section| name(section).unwrap_or_default()).collect()
 }
 
+/// What kind of bytes the section called `name` holds.
+fn class(section: &Section, name: &str) -> Class {
+    match section.sh_type {
+        SHT_DYNAMIC => Class::Dynamic,
+        SHT_DYNSYM | SHT_SYMTAB => Class::Symbol,
+        SHT_HASH | SHT_GNU_HASH => Class::Hash,
+        SHT_REL | SHT_RELA | SHT_RELR => Class::Relocation,
+        SHT_GNU_VERSYM | SHT_GNU_VERNEED | SHT_GNU_VERDEF => Class::Version,
+        SHT_NOTE if name == ".note.gnu.build-id" => Class::BuildId,
+        SHT_NOTE => Class::Note,
+        _ if name == ".interp" => Class::Interpreter,
+        _ if section.sh_flags & u64::from(SHF_EXECINSTR) != 0 => Class::Code,
+        _ if name.starts_with(".eh_frame") || name == ".gcc_except_table" => Class::Unwind,
+        _ if name.starts_with(".debug_") || name.starts_with(".zdebug_") => Class::Debug,
+        _ if section.sh_flags & u64::from(SHF_ALLOC) != 0 => Class::Data,
+        _ => Class::Other,
+    }
+}
+
 /// Whether the section has bytes in the file.
 pub fn has_bytes(section: &Section) -> bool {
     section.sh_type != SHT_NOBITS && section.sh_type != SHT_NULL && section.sh_size > 0
@@ -132,22 +158,48 @@ pub fn segment_type(kind: u32) -> String {
 fn headers(source: &dyn ReadAt, tables: &Tables, names: &[Name], layout: &mut Layout) -> Result<()> {
     let header = &tables.header;
     let size = u64::from(header.e_ehsize).min(source.size());
-    layout.region(Layer::Table, 0, size, "ELF header");
+    layout.region(Layer::Table, Class::Header, 0, size, "ELF header");
     let ident: String = header.e_ident.iter().map(|byte| format!("{byte:02x}")).collect();
-    layout.item(0, 16, "ELF header e_ident", ident);
-    fields(source, tables, 16, "ELF header", &HEADER_FIELDS, layout)?;
+    layout.item(Class::Header, 0, 16, "ELF header e_ident", ident);
+    fields(source, tables, 16, (Class::Header, "ELF header"), &HEADER_FIELDS, layout)?;
     let segment_fields = if tables.is_64 { &SEGMENT_FIELDS_64 } else { &SEGMENT_FIELDS_32 };
     let entry = u64::from(header.e_phentsize);
-    layout.region(Layer::Table, header.e_phoff, tables.segments.len() as u64 * entry, "program headers");
+    layout.region(
+        Layer::Table,
+        Class::ProgramHeader,
+        header.e_phoff,
+        tables.segments.len() as u64 * entry,
+        "program headers",
+    );
     for (number, segment) in tables.segments.iter().enumerate().take(MOST_RECORDS) {
         let name = format!("program header {number} ({})", segment_type(segment.p_type));
-        fields(source, tables, header.e_phoff + number as u64 * entry, &name, segment_fields, layout)?;
+        fields(
+            source,
+            tables,
+            header.e_phoff + number as u64 * entry,
+            (Class::ProgramHeader, &name),
+            segment_fields,
+            layout,
+        )?;
     }
     let entry = u64::from(header.e_shentsize);
-    layout.region(Layer::Table, header.e_shoff, tables.sections.len() as u64 * entry, "section headers");
+    layout.region(
+        Layer::Table,
+        Class::SectionHeader,
+        header.e_shoff,
+        tables.sections.len() as u64 * entry,
+        "section headers",
+    );
     for (number, name) in names.iter().enumerate().take(MOST_RECORDS) {
         let name = format!("section header {number} ({name})");
-        fields(source, tables, header.e_shoff + number as u64 * entry, &name, &SECTION_FIELDS, layout)?;
+        fields(
+            source,
+            tables,
+            header.e_shoff + number as u64 * entry,
+            (Class::SectionHeader, &name),
+            &SECTION_FIELDS,
+            layout,
+        )?;
     }
     Ok(())
 }
@@ -160,7 +212,7 @@ fn fields(
     source: &dyn ReadAt,
     tables: &Tables,
     offset: u64,
-    name: &str,
+    (class, name): (Class, &str),
     fields: &[(&str, u64)],
     layout: &mut Layout,
 ) -> Result<()> {
@@ -176,7 +228,7 @@ fn fields(
             4 => u64::from(record.word(at)?),
             _ => record.long(at)?,
         };
-        layout.item(offset + at, size, format!("{name} {field}"), format!("{value:#x}"));
+        layout.item(class, offset + at, size, format!("{name} {field}"), format!("{value:#x}"));
         at += size;
     }
     Ok(())
@@ -198,7 +250,7 @@ fn dynamic_entries(tables: &Tables, strings: &StringTable<'_>, layout: &mut Layo
                 _ => format!("{} {:#x}", tag_name(found.d_tag), found.d_val),
             },
         };
-        layout.item(offset + number * entry, entry, format!("dynamic entry {number}"), value);
+        layout.item(Class::Dynamic, offset + number * entry, entry, format!("dynamic entry {number}"), value);
     }
 }
 
@@ -218,14 +270,14 @@ fn needed_versions(source: &dyn ReadAt, tables: &Tables, strings: &StringTable<'
         // Elf_Verneed: vn_version, vn_cnt, vn_file, vn_aux, vn_next.
         let record = Record::read(source, at, 16, endian(tables))?;
         let library = strings.get(u64::from(record.word(4)?))?;
-        layout.item(at, 16, "needed versions", format!("{} of {library}", record.half(2)?));
+        layout.item(Class::Version, at, 16, "needed versions", format!("{} of {library}", record.half(2)?));
         let mut aux = at.saturating_add(u64::from(record.word(8)?));
         for _ in 0..record.half(2)? {
             // Elf_Vernaux: vna_hash, vna_flags, vna_other, vna_name, vna_next.
             let entry = Record::read(source, aux, 16, endian(tables))?;
             let version = strings.get(u64::from(entry.word(8)?))?;
             let weak = if entry.half(4)? & 2 == 0 { "" } else { ", weak" };
-            layout.item(aux, 16, "needed version", format!("{version} of {library}{weak}"));
+            layout.item(Class::Version, aux, 16, "needed version", format!("{version} of {library}{weak}"));
             records += 1;
             match entry.word(12)? {
                 0 => break,

@@ -6,6 +6,7 @@ use crate::engine::binary::Endian;
 use crate::engine::binary::pe::{DIRECTORY_NAMES, Headers, ImportTable, directory, imports};
 use crate::engine::binary::record::Record;
 use crate::engine::file::ReadAt;
+use crate::engine::report::diff::Class;
 
 /// The COFF header's fields behind the signature: name and width.
 const COFF_FIELDS: [(&str, u64); 7] = [
@@ -47,30 +48,43 @@ const SECTION_FIELDS: [(&str, u64); 9] = [
 pub fn layout(source: &dyn ReadAt) -> Result<Layout> {
     let headers = Headers::read(source)?;
     let mut layout = Layout::default();
-    layout.region(Layer::Table, 0, headers.signature, "DOS header");
-    layout.region(Layer::Table, headers.signature, headers.sections_offset - headers.signature, "PE headers");
-    fields(source, headers.signature + 4, "PE header", &COFF_FIELDS, &mut layout)?;
+    layout.region(Layer::Table, Class::Header, 0, headers.signature, "DOS header");
+    layout.region(
+        Layer::Table,
+        Class::Header,
+        headers.signature,
+        headers.sections_offset - headers.signature,
+        "PE headers",
+    );
+    fields(source, headers.signature + 4, (Class::Header, "PE header"), &COFF_FIELDS, &mut layout)?;
     for (field, at, size) in OPTIONAL_FIELDS {
-        fields(source, headers.optional + at, "optional header", &[(field, size)], &mut layout)?;
+        fields(source, headers.optional + at, (Class::Header, "optional header"), &[(field, size)], &mut layout)?;
     }
     for (number, (found, name)) in headers.directories.iter().zip(DIRECTORY_NAMES).enumerate() {
         let value = format!("{:#x} bytes at {:#x}", found.size, found.address);
-        layout.item(headers.directories_offset + number as u64 * 8, 8, format!("data directory, {name}"), value);
+        layout.item(
+            Class::Directory,
+            headers.directories_offset + number as u64 * 8,
+            8,
+            format!("data directory, {name}"),
+            value,
+        );
         let place = match number {
             directory::CERTIFICATES => Some(found.address),
             _ => headers.file_offset(found.address).map(|place| place.0),
         };
         if let Some(place) = place.filter(|_| found.address != 0) {
-            layout.region(Layer::Table, place, found.size, name);
+            layout.region(Layer::Table, Class::Directory, place, found.size, name);
         }
     }
     let table_size = headers.sections.len() as u64 * 40;
-    layout.region(Layer::Table, headers.sections_offset, table_size, "section headers");
+    layout.region(Layer::Table, Class::SectionHeader, headers.sections_offset, table_size, "section headers");
     for (number, section) in headers.sections.iter().enumerate() {
         let (at, name) = (headers.sections_offset + number as u64 * 40, section.name.to_text());
-        layout.item(at, 8, format!("section header {number} Name"), name.as_ref());
-        fields(source, at + 8, &format!("section header {number} ({name})"), &SECTION_FIELDS, &mut layout)?;
-        layout.region(Layer::Section, section.offset, section.file_size, name);
+        layout.item(Class::SectionHeader, at, 8, format!("section header {number} Name"), name.as_ref());
+        let title = format!("section header {number} ({name})");
+        fields(source, at + 8, (Class::SectionHeader, &title), &SECTION_FIELDS, &mut layout)?;
+        layout.region(Layer::Section, Class::Data, section.offset, section.file_size, name);
     }
     for (number, import) in imports(source, &headers)?.iter().enumerate() {
         let (what, size) = match import.table {
@@ -78,21 +92,27 @@ pub fn layout(source: &dyn ReadAt) -> Result<Layout> {
             ImportTable::DelayImport => ("delay-load import", 32),
         };
         let name = import.name.to_text();
-        layout.item(import.descriptor, size, format!("{what} {number}"), name.as_ref());
+        layout.item(Class::Import, import.descriptor, size, format!("{what} {number}"), name.as_ref());
         let length = import.name.as_bytes().len() as u64 + 1;
-        layout.region(Layer::Table, import.name_offset, length, "import names");
-        layout.item(import.name_offset, length, format!("name of {what} {number}"), name);
+        layout.region(Layer::Table, Class::Import, import.name_offset, length, "import names");
+        layout.item(Class::Import, import.name_offset, length, format!("name of {what} {number}"), name);
     }
     Ok(layout.ordered())
 }
 
-fn fields(source: &dyn ReadAt, offset: u64, name: &str, fields: &[(&str, u64)], layout: &mut Layout) -> Result<()> {
+fn fields(
+    source: &dyn ReadAt,
+    offset: u64,
+    (class, name): (Class, &str),
+    fields: &[(&str, u64)],
+    layout: &mut Layout,
+) -> Result<()> {
     let total = fields.iter().map(|(_, size)| size).sum();
     let record = Record::read(source, offset, total, Endian::Little)?;
     let mut at = 0;
     for (field, size) in fields {
         let value = if *size == 2 { u32::from(record.half(at)?) } else { record.word(at)? };
-        layout.item(offset + at, *size, format!("{name} {field}"), format!("{value:#x}"));
+        layout.item(class, offset + at, *size, format!("{name} {field}"), format!("{value:#x}"));
         at += size;
     }
     Ok(())
