@@ -172,7 +172,7 @@ fn a_renamed_run_path_is_told_as_such() {
     assert_eq!(document.structure.len(), 1);
     assert!(document.runs.iter().all(|run| run.region.as_deref() == Some(".dynstr")));
     let meaning = document.runs[0].meaning.as_deref().unwrap();
-    assert_eq!(meaning, "\"/build/machine\" \u{2192} \"$ORIGIN/../l.l\"");
+    assert_eq!(meaning, "RUNPATH: \"/build/machine\" \u{2192} \"$ORIGIN/../l.l\"");
 }
 
 #[test]

@@ -19,6 +19,7 @@ mod strings;
 mod structure;
 mod words;
 
+use crate::engine::binary::elf::Tables;
 use crate::engine::binary::{self, Binary, Format};
 use crate::engine::file::{Identity, ReadAt, Windows};
 use crate::engine::report::diff::{Class, ClassTotal, DiffDocument, Run, RunKind};
@@ -163,12 +164,14 @@ fn readable<T>(result: Result<T>) -> Result<Option<T>> {
 }
 
 fn layout_of(source: &Windows, binary: Option<&Binary>) -> Result<Option<Layout>> {
+    // An ELF file whose dynamic section leads nowhere still has headers and sections.
+    if binary::sniff(source)? == Some(Format::Elf) {
+        let tables = readable(Tables::read(source))?;
+        return Ok(tables.map(|tables| readable(regions_elf::layout(source, &tables))).transpose()?.flatten());
+    }
     let Some(binary) = binary else { return Ok(None) };
     match binary.format {
-        Format::Elf => match binary.slices.first().and_then(|slice| slice.elf.as_ref()) {
-            Some(details) => readable(regions_elf::layout(source, details)),
-            None => Ok(None),
-        },
+        Format::Elf => Ok(None),
         Format::MachO => readable(regions_macho::layout(source)),
         Format::Pe => readable(regions_pe::layout(source)),
     }
