@@ -4,6 +4,7 @@
 //! place (the same as before, vacated, taken by something that moved), and by the fields, records and strings in it.
 
 use super::alignment::ByteRun;
+use super::code::{self, Owner};
 use super::content::{self, Fill};
 use super::item::Item;
 use super::layout::{Content, Layout, Region};
@@ -155,7 +156,36 @@ fn part(a: &Side<'_>, b: &Side<'_>, run: ByteRun) -> Result<Part> {
 /// The fields, records or strings of both files in `run`, and how many there are beyond.
 fn facts(a: &Side<'_>, b: &Side<'_>, run: ByteRun) -> Result<(Vec<Change>, u64)> {
     let found = changes(a, b, run)?;
-    if found.0.is_empty() { strings::changes(a, b, run) } else { Ok(found) }
+    if !found.0.is_empty() {
+        return Ok(found);
+    }
+    let found = strings::changes(a, b, run)?;
+    if !found.0.is_empty() {
+        return Ok(found);
+    }
+    Ok((bytes(a, b, run)?.into_iter().collect(), 0))
+}
+
+/// The bytes themselves, by the function, variable or section that they belong to.
+fn bytes(a: &Side<'_>, b: &Side<'_>, run: ByteRun) -> Result<Option<Change>> {
+    let before = code::owner(a, run.a, run.len).filter(|_| run.kind != RunKind::Inserted);
+    let after = code::owner(b, run.b, run.len).filter(|_| run.kind != RunKind::Removed);
+    let name = match (before, after) {
+        (Some(Owner::Symbol(before)), Some(Owner::Symbol(after))) if before != after => {
+            format!("{before} \u{2192} {after}")
+        }
+        (Some(Owner::Symbol(name)), _) | (_, Some(Owner::Symbol(name))) => name,
+        (Some(Owner::Section(name)), _) | (None, Some(Owner::Section(name))) => name,
+        (None, None) => return Ok(None),
+    };
+    let (mut before, mut after) = (None, None);
+    if run.kind != RunKind::Inserted {
+        before = Some(content::shown(a.source, run.a, run.len)?);
+    }
+    if run.kind != RunKind::Removed {
+        after = Some(content::shown(b.source, run.b, run.len)?);
+    }
+    Ok(Some(Change { class: class(a.layout, b.layout, run), name, field: "", before, after, raw: None }))
 }
 
 /// What differs between the bytes of `run` in the second file and those of the same part, which begins at `from` in the

@@ -5,6 +5,7 @@
 //! others.
 
 mod alignment;
+mod code;
 mod content;
 mod input;
 mod item;
@@ -121,7 +122,10 @@ fn tell(a: &Input, b: &Input, listed: &Listed, document: &mut DiffDocument) -> R
     let (ours, theirs) = (&a.file, &b.file);
     let (old, new) = (readable(binary::read(ours))?, readable(binary::read(theirs))?);
     document.structure = changes(&Facts::of(ours, old.as_ref())?, &Facts::of(theirs, new.as_ref())?);
-    let (old, new) = (layout_of(ours, old.as_ref())?, layout_of(theirs, new.as_ref())?);
+    let (mut old, mut new) = (layout_of(ours, old.as_ref())?, layout_of(theirs, new.as_ref())?);
+    if let Some((old, new)) = old.as_mut().zip(new.as_mut()) {
+        code::look_up((old, ours), (new, theirs), listed.runs())?;
+    }
     let sides = old.as_ref().zip(new.as_ref());
     for run in listed.runs() {
         match sides {

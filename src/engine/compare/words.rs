@@ -129,18 +129,13 @@ fn says(change: &Change) -> String {
 /// The bytes themselves, where nothing else is known of them.
 fn bytes(a: &Side<'_>, b: &Side<'_>, part: &Part) -> Result<String> {
     let run = part.run;
-    let own = if run.kind == RunKind::Inserted { b.layout } else { a.layout };
     let old = || content::shown(a.source, run.a, run.len);
     let new = || content::shown(b.source, run.b, run.len);
-    let bytes = match (run.kind, part.nature) {
-        // What the place was filled with is told already.
-        (RunKind::Changed, Nature::Gone { fill: Some(_) }) => format!("before: {}", old()?),
-        (RunKind::Changed, _) => format!("{} \u{2192} {}", old()?, new()?),
-        (RunKind::Inserted, _) => new()?,
-        (RunKind::Removed, _) => old()?,
-    };
-    let address = own.address_of(run.offset()).filter(|_| !matches!(part.nature, Nature::Padding { .. }));
-    Ok(address.map_or_else(|| bytes.clone(), |address| format!("at address {address:#x}: {bytes}")))
+    match run.kind {
+        RunKind::Changed => Ok(format!("{} \u{2192} {}", old()?, new()?)),
+        RunKind::Inserted => new(),
+        RunKind::Removed => old(),
+    }
 }
 
 /// `text`, cut where it is longer than a line or two.
