@@ -17,6 +17,7 @@ mod regions_pe;
 mod scan;
 mod strings;
 mod structure;
+mod tell;
 mod words;
 
 use crate::engine::binary::{self, Binary, Format};
