@@ -237,7 +237,7 @@ fn load_commands_and_imports_are_told_by_name() {
     let document = compare(&mac, &edited(directory.path(), &mac, &[(place, b"#")]), &Context::new()).unwrap();
     assert!(document.runs[0].region.as_deref().unwrap().starts_with("load command "));
     let meaning = document.runs[0].meaning.as_deref().unwrap();
-    assert!(meaning.ends_with(&format!("{name} \u{2192} LC_LOAD_DYLIB #{}", &name[1..])), "{meaning}");
+    assert!(meaning.ends_with(&format!("(LC_LOAD_DYLIB) name: {name} \u{2192} #{}", &name[1..])), "{meaning}");
     assert_eq!(change(&document, "NEEDED 1").unwrap().0, name);
 
     let win = lab("labwin.dll");

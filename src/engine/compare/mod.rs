@@ -18,6 +18,7 @@ mod regions_pe;
 mod scan;
 mod strings;
 mod structure;
+mod tell;
 mod words;
 
 use crate::engine::binary::elf::Tables;
