@@ -6,15 +6,20 @@
 
 mod align;
 mod alignment;
+mod content;
 mod input;
+mod item;
 mod layout;
 mod listed;
+mod meaning;
 mod question;
 mod regions_elf;
 mod regions_macho;
 mod regions_pe;
 mod scan;
+mod strings;
 mod structure;
+mod words;
 
 use crate::engine::binary::{self, Binary, Format};
 use crate::engine::file::{Identity, ReadAt, Windows};
@@ -23,8 +28,9 @@ use crate::engine::{Context, Error, Result};
 use align::align;
 use alignment::{Alignment, ByteRun};
 pub use input::Input;
-use layout::{Layout, Part, Side, parts};
+use layout::Layout;
 use listed::{Listed, MOST_LISTED};
+use meaning::{Part, Side, parts};
 pub use question::Question;
 use scan::{Scanned, scan};
 use std::collections::BTreeMap;
@@ -156,7 +162,7 @@ fn tell(a: &Input, b: &Input, listed: &Listed, document: &mut DiffDocument) -> R
 }
 
 fn told(part: Part) -> Run {
-    let Part { run, region, class, meaning } = part;
+    let Part { run, region, class, meaning, .. } = part;
     Run { region: Some(region), class, meaning, ..untold(run) }
 }
 
