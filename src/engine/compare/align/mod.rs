@@ -30,7 +30,7 @@ const MOSTLY: f64 = 0.75;
 /// Files of equal size are aligned by content when that makes at least this part of them more equal.
 const MUCH_MORE: f64 = 0.25;
 /// Alignment by structure stands if it leaves no more than one part in so many less equal than the offsets do.
-const SLACK: u64 = 64;
+const SLACK: u64 = 16;
 
 /// Sets the bytes of `a` against those of `b`; `old` and `new` are the binaries that they hold, where they do. The way is
 /// `asked`, or the one that leaves most bytes equal; where the way asked for can't be gone, it is by offset. Counts the bytes

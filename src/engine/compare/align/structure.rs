@@ -88,19 +88,53 @@ fn within(aligner: &mut Aligner<'_>, one: &Part, other: &Part) -> Result<()> {
 
 /// Sets what lies between two parts of the chain against each other.
 fn gap(aligner: &mut Aligner<'_>, (ours, theirs): (&[Part], &[Part]), between: Between) -> Result<()> {
-    let (one, other) = (named(ours, between.a), named(theirs, between.b));
-    let (Some(one), Some(other)) = (one, other) else { return aligner.add(between) };
-    // What has other names is not the same, even at the same place: only the bytes before and behind it may be.
-    let before = Between { a: (between.a.0, one.0), b: (between.b.0, other.0) };
-    let behind = Between { a: (one.1, between.a.1), b: (other.1, between.b.1) };
-    aligner.add(before)?;
-    aligner.add(behind)
+    let (ours, theirs) = (inside(ours, between.a), inside(theirs, between.b));
+    if ours.is_empty() && theirs.is_empty() {
+        return aligner.add(between);
+    }
+    // A part that was moved or taken away left its place; what stands there now was written over it. The place is as far from
+    // the next part of the chain as it was, but where nothing in front of it moved either.
+    let (first, last) =
+        (Pair { a: between.a.0, b: between.b.0, len: 0 }, Pair { a: between.a.1, b: between.b.1, len: 0 });
+    let apart = if first.a == first.b { first } else { last };
+    let across = |offset: u64| (offset.saturating_add(apart.a)).checked_sub(apart.b);
+    let theirs: Vec<(u64, u64)> = theirs.iter().filter_map(|part| across(part.start).zip(across(part.end()))).collect();
+    let end = across(between.b.1).unwrap_or(0).min(between.a.1);
+    let mut at = across(between.b.0).unwrap_or(0).max(between.a.0);
+    let mut place = |start: u64, end: u64| {
+        let b = start.saturating_add(apart.b).saturating_sub(apart.a);
+        aligner.pairs.push(Pair { a: start, b, len: end.saturating_sub(start) });
+    };
+    // Where both have a part there, one was removed and the other inserted.
+    for (start, stop) in overlaps(ours, &theirs) {
+        place(at, start.min(end));
+        at = at.max(stop);
+    }
+    place(at, end);
+    Ok(())
 }
 
-/// From the start of the first part in a stretch to the end of the last.
-fn named(parts: &[Part], (start, end): (u64, u64)) -> Option<(u64, u64)> {
+/// The parts in a stretch.
+fn inside(parts: &[Part], (start, end): (u64, u64)) -> &[Part] {
     let first = parts.partition_point(|part| part.start < start);
     let behind = parts.partition_point(|part| part.start < end);
-    let inside = parts.get(first..behind)?;
-    Some((inside.first()?.start, inside.last()?.end()))
+    parts.get(first..behind).unwrap_or_default()
+}
+
+/// Where both lists have something; each is in order, none of its stretches on another.
+fn overlaps(ours: &[Part], theirs: &[(u64, u64)]) -> Vec<(u64, u64)> {
+    let (mut found, mut others) = (Vec::new(), theirs.iter().peekable());
+    for part in ours {
+        while let Some((start, end)) = others.peek() {
+            let both = (part.start.max(*start), part.end().min(*end));
+            if both.0 < both.1 {
+                found.push(both);
+            }
+            if *end > part.end() {
+                break;
+            }
+            others.next();
+        }
+    }
+    found
 }
