@@ -7,6 +7,7 @@
 mod align;
 mod alignment;
 mod content;
+mod explain;
 mod input;
 mod item;
 mod layout;
@@ -20,6 +21,7 @@ mod scan;
 mod strings;
 mod structure;
 mod tell;
+mod verdict;
 mod words;
 
 use crate::engine::binary::elf::Tables;
@@ -29,6 +31,8 @@ use crate::engine::report::diff::{AlignedBy, Class, ClassTotal, DiffDocument, Ru
 use crate::engine::{Context, Error, Result};
 use align::align;
 use alignment::{Alignment, ByteRun};
+use explain::Explanation;
+pub use explain::Logged;
 pub use input::Input;
 use layout::Layout;
 use listed::{Listed, MOST_LISTED};
@@ -38,6 +42,7 @@ use scan::{Scanned, scan};
 use std::collections::BTreeMap;
 use std::path::Path;
 use structure::{Facts, changes};
+use verdict::verdict;
 
 /// The schema of the document.
 const SCHEMA: &str = "wheelwright/diff/1";
@@ -109,7 +114,7 @@ pub fn answer_streaming(
         bytes_compared: scanned.compared,
         bytes_skipped: scanned.skipped,
         bytes: listed.bytes(),
-        edits: None,
+        edits: question.edits.as_deref().map(Logged::words),
         unexplained: None,
         runs_total: listed.total(),
         runs: Vec::new(),
@@ -119,7 +124,7 @@ pub fn answer_streaming(
         structure: Vec::new(),
     };
     if !document.equal {
-        tell(a, b, &listed, &mut document)?;
+        tell(a, b, &listed, question, &mut document)?;
     }
     document.verdict = verdict(&document);
     Ok(document)
@@ -135,19 +140,27 @@ fn alignment_of(a: &Input, b: &Input, asked: Option<AlignedBy>, context: &Contex
 }
 
 /// Says what the runs are, and what that makes of the structure.
-fn tell(a: &Input, b: &Input, listed: &Listed, document: &mut DiffDocument) -> Result<()> {
+fn tell(a: &Input, b: &Input, listed: &Listed, question: &Question, document: &mut DiffDocument) -> Result<()> {
     let (ours, theirs) = (&a.file, &b.file);
     let (old, new) = (readable(binary::read(ours))?, readable(binary::read(theirs))?);
     document.structure = changes(&Facts::of(ours, old.as_ref())?, &Facts::of(theirs, new.as_ref())?);
     let (old, new) = (layout_of(ours, old.as_ref())?, layout_of(theirs, new.as_ref())?);
     let sides = old.as_ref().zip(new.as_ref());
-    for run in listed.runs() {
+    let explanation = match &question.edits {
+        Some(edits) => Some(Explanation::of(ours, theirs, edits)?),
+        None => None,
+    };
+    for (run, explained_by) in explain::explained(explanation.as_ref(), listed.runs())? {
+        let known = document.runs.len();
         match sides {
             Some((old, new)) => {
                 let (old, new) = (Side { source: ours, layout: old }, Side { source: theirs, layout: new });
-                document.runs.extend(parts(&old, &new, *run)?.into_iter().map(told));
+                document.runs.extend(parts(&old, &new, run)?.into_iter().map(told));
             }
-            None => document.runs.push(untold(*run)),
+            None => document.runs.push(untold(run)),
+        }
+        for run in document.runs.iter_mut().skip(known) {
+            run.explained_by.clone_from(&explained_by);
         }
     }
     document.runs_total += (document.runs.len() - listed.runs().len()) as u64;
@@ -159,6 +172,7 @@ fn tell(a: &Input, b: &Input, listed: &Listed, document: &mut DiffDocument) -> R
         *bytes += run.len;
     }
     document.bytes.code = classes.get(&Class::Code).map_or(0, |(_, bytes)| *bytes);
+    explain::count(document);
     document.by_class = classes.into_iter().map(|(class, (runs, bytes))| ClassTotal { class, runs, bytes }).collect();
     Ok(())
 }
@@ -179,15 +193,6 @@ fn untold(run: ByteRun) -> Run {
         class: Class::Other,
         meaning: None,
         explained_by: None,
-    }
-}
-
-/// What was found, in one line.
-fn verdict(document: &DiffDocument) -> String {
-    let bytes = &document.bytes;
-    match document.equal {
-        true => "equal to the last byte".to_owned(),
-        false => format!("{} bytes changed, {} inserted, {} removed", bytes.changed, bytes.inserted, bytes.removed),
     }
 }
 
