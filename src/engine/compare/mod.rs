@@ -4,6 +4,7 @@
 //! the runs that differ are told by what they are ([`layout`]). The report is the [`DiffDocument`]; printing it is left to
 //! others.
 
+mod aligned;
 mod alignment;
 mod input;
 mod layout;
@@ -11,6 +12,7 @@ mod listed;
 mod regions_elf;
 mod regions_macho;
 mod regions_pe;
+mod rows;
 mod scan;
 mod structure;
 
@@ -18,10 +20,12 @@ use crate::engine::binary::{self, Binary, Format};
 use crate::engine::file::{Identity, ReadAt, Windows};
 use crate::engine::report::diff::{Class, ClassTotal, DiffDocument, Run, RunKind};
 use crate::engine::{Context, Error, Result};
+pub use aligned::{Aligned, Piece, Place, Which};
 use alignment::{Alignment, ByteRun};
 pub use input::Input;
 use layout::{Layout, Part, Side, parts};
 use listed::{Listed, MOST_LISTED};
+pub use rows::{Row, Rows};
 use scan::{Scanned, scan};
 use std::collections::BTreeMap;
 use std::path::Path;
