@@ -5,6 +5,7 @@
 //! others.
 
 mod align;
+mod aligned;
 mod alignment;
 mod content;
 mod explain;
@@ -17,6 +18,7 @@ mod question;
 mod regions_elf;
 mod regions_macho;
 mod regions_pe;
+mod rows;
 mod scan;
 mod strings;
 mod structure;
@@ -30,6 +32,7 @@ use crate::engine::file::{Identity, ReadAt, Windows};
 use crate::engine::report::diff::{AlignedBy, Class, ClassTotal, DiffDocument, Run, RunKind};
 use crate::engine::{Context, Error, Result};
 use align::align;
+pub use aligned::{Aligned, Piece, Place, Which};
 use alignment::{Alignment, ByteRun};
 use explain::Explanation;
 pub use explain::Logged;
@@ -38,6 +41,7 @@ use layout::Layout;
 use listed::{Listed, MOST_LISTED};
 use meaning::{Part, Side, parts};
 pub use question::Question;
+pub use rows::{Row, Rows};
 use scan::{Scanned, scan};
 use std::collections::BTreeMap;
 use std::path::Path;
