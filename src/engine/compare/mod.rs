@@ -14,20 +14,22 @@ mod regions_macho;
 mod regions_pe;
 mod scan;
 mod structure;
+mod telling;
 
 use crate::engine::binary::{self, Binary, Format};
 use crate::engine::file::{Identity, ReadAt, Windows};
-use crate::engine::report::diff::{Class, ClassTotal, DiffDocument, Run, RunKind};
+use crate::engine::report::diff::{AlignedBy, Class, ClassTotal, DiffDocument, DifferingBytes, Map, Run, RunKind};
 use crate::engine::{Context, Error, Result};
 use alignment::{Alignment, ByteRun};
 pub use input::Input;
 use layout::{Layout, Part, Side, parts};
-use listed::{Listed, MOST_LISTED};
+use listed::Listed;
 pub use question::Question;
-use scan::{Scanned, scan};
+use scan::{How, Reached, Scanned, scan};
 use std::collections::BTreeMap;
 use std::path::Path;
 use structure::{Facts, changes};
+use telling::Telling;
 
 /// The schema of the document.
 const SCHEMA: &str = "wheelwright/diff/1";
@@ -62,43 +64,26 @@ pub fn answer_streaming(
     partial: &mut dyn FnMut(&DiffDocument),
     context: &Context,
 ) -> Result<DiffDocument> {
-    let _ = partial;
     let alignment = alignment_of(a, b, question);
-    let mut listed = Listed::new(a.size(), b.size());
-    let scanned = if same_inode(&a.file, &b.file)? {
-        Scanned { compared: 0, skipped: a.size() }
+    let mut document = blank(a, b, alignment.by);
+    let mut tongue = Tongue::default();
+    let found = if same_inode(&a.file, &b.file)? {
+        let scanned = Scanned { compared: 0, skipped: a.size() };
+        Reached { listed: Listed::new(a.size(), b.size()), scanned }
     } else {
-        scan(&a.file, &b.file, &alignment, &mut |runs| listed.add(runs.iter().copied()), context)?
+        let how = How::suiting(alignment.paired(), question.from);
+        let on_the_way = &mut |so_far: Reached| {
+            note(&so_far, &mut document);
+            tongue.tell(a, b, &so_far.listed, &mut document)?;
+            document.verdict = format!("{} so far", verdict(&document));
+            partial(&document);
+            Ok(())
+        };
+        scan(&a.file, &b.file, &alignment, &how, on_the_way, context)?
     };
-    listed.add(alignment.unpaired());
-    let mut document = DiffDocument {
-        schema: SCHEMA.into(),
-        a: a.path.clone(),
-        b: b.path.clone(),
-        a_container: a.container.clone(),
-        a_member: a.member.clone(),
-        b_container: b.container.clone(),
-        b_member: b.member.clone(),
-        a_size: a.size(),
-        b_size: b.size(),
-        equal: listed.total() == 0,
-        verdict: String::new(),
-        aligned_by: alignment.by,
-        bytes_compared: scanned.compared,
-        bytes_skipped: scanned.skipped,
-        bytes: listed.bytes(),
-        edits: None,
-        unexplained: None,
-        runs_total: listed.total(),
-        runs: Vec::new(),
-        by_class: Vec::new(),
-        map: listed.map().clone(),
-        findings: Vec::new(),
-        structure: Vec::new(),
-    };
-    if !document.equal {
-        tell(a, b, &listed, &mut document)?;
-    }
+    note(&found, &mut document);
+    document.equal = found.listed.total() == 0;
+    tongue.tell(a, b, &found.listed, &mut document)?;
     document.verdict = verdict(&document);
     Ok(document)
 }
@@ -109,33 +94,85 @@ fn alignment_of(a: &Input, b: &Input, question: &Question) -> Alignment {
     Alignment::by_offset(a.size(), b.size())
 }
 
-/// Says what the runs are, and what that makes of the structure.
-fn tell(a: &Input, b: &Input, listed: &Listed, document: &mut DiffDocument) -> Result<()> {
-    let (ours, theirs) = (&a.file, &b.file);
-    let (old, new) = (readable(binary::read(ours))?, readable(binary::read(theirs))?);
-    document.structure = changes(&Facts::of(ours, old.as_ref())?, &Facts::of(theirs, new.as_ref())?);
-    let (old, new) = (layout_of(ours, old.as_ref())?, layout_of(theirs, new.as_ref())?);
-    let sides = old.as_ref().zip(new.as_ref());
-    for run in listed.runs() {
-        match sides {
-            Some((old, new)) => {
-                let (old, new) = (Side { source: ours, layout: old }, Side { source: theirs, layout: new });
-                document.runs.extend(parts(&old, &new, *run)?.into_iter().map(told));
-            }
-            None => document.runs.push(untold(*run)),
+/// A document of which nothing is known yet.
+fn blank(a: &Input, b: &Input, aligned_by: AlignedBy) -> DiffDocument {
+    DiffDocument {
+        schema: SCHEMA.into(),
+        a: a.path.clone(),
+        b: b.path.clone(),
+        a_container: a.container.clone(),
+        a_member: a.member.clone(),
+        b_container: b.container.clone(),
+        b_member: b.member.clone(),
+        a_size: a.size(),
+        b_size: b.size(),
+        equal: false,
+        verdict: String::new(),
+        aligned_by,
+        bytes_compared: 0,
+        bytes_skipped: 0,
+        bytes: DifferingBytes::default(),
+        edits: None,
+        unexplained: None,
+        runs_total: 0,
+        runs: Vec::new(),
+        by_class: Vec::new(),
+        map: Map::default(),
+        findings: Vec::new(),
+        structure: Vec::new(),
+    }
+}
+
+/// Writes down what was counted.
+fn note(found: &Reached, document: &mut DiffDocument) {
+    document.bytes_compared = found.scanned.compared;
+    document.bytes_skipped = found.scanned.skipped;
+    document.bytes = found.listed.bytes();
+    document.runs_total = found.listed.total();
+    document.map = found.listed.map().clone();
+}
+
+/// What is needed to say what runs are, read when the first of them is found.
+#[derive(Default)]
+struct Tongue {
+    layouts: Option<(Option<Layout>, Option<Layout>)>,
+    telling: Telling,
+}
+
+impl Tongue {
+    /// Says what the runs are, and what that makes of the structure.
+    fn tell(&mut self, a: &Input, b: &Input, listed: &Listed, document: &mut DiffDocument) -> Result<()> {
+        if listed.total() == 0 {
+            return Ok(());
         }
+        let (ours, theirs) = (&a.file, &b.file);
+        if self.layouts.is_none() {
+            let (old, new) = (readable(binary::read(ours))?, readable(binary::read(theirs))?);
+            document.structure = changes(&Facts::of(ours, old.as_ref())?, &Facts::of(theirs, new.as_ref())?);
+            self.layouts = Some((layout_of(ours, old.as_ref())?, layout_of(theirs, new.as_ref())?));
+        }
+        let sides = match &self.layouts {
+            Some((Some(old), Some(new))) => {
+                Some((Side { source: ours, layout: old }, Side { source: theirs, layout: new }))
+            }
+            _ => None,
+        };
+        let told = self.telling.tell(listed.runs(), &mut document.runs, |run| match &sides {
+            Some((old, new)) => Ok(parts(old, new, run)?.into_iter().map(told).collect()),
+            None => Ok(vec![untold(run)]),
+        })?;
+        document.runs_total += told.saturating_sub(listed.runs().len() as u64);
+        let mut classes: BTreeMap<Class, (u64, u64)> = BTreeMap::new();
+        for run in &document.runs {
+            let (runs, bytes) = classes.entry(run.class).or_default();
+            *runs += 1;
+            *bytes += run.len;
+        }
+        document.bytes.code = classes.get(&Class::Code).map_or(0, |(_, bytes)| *bytes);
+        document.by_class =
+            classes.into_iter().map(|(class, (runs, bytes))| ClassTotal { class, runs, bytes }).collect();
+        Ok(())
     }
-    document.runs_total += (document.runs.len() - listed.runs().len()) as u64;
-    document.runs.truncate(MOST_LISTED);
-    let mut classes: BTreeMap<Class, (u64, u64)> = BTreeMap::new();
-    for run in &document.runs {
-        let (runs, bytes) = classes.entry(run.class).or_default();
-        *runs += 1;
-        *bytes += run.len;
-    }
-    document.bytes.code = classes.get(&Class::Code).map_or(0, |(_, bytes)| *bytes);
-    document.by_class = classes.into_iter().map(|(class, (runs, bytes))| ClassTotal { class, runs, bytes }).collect();
-    Ok(())
 }
 
 fn told(part: Part) -> Run {
