@@ -7,6 +7,7 @@
 mod align;
 mod aligned;
 mod alignment;
+mod code;
 mod content;
 mod explain;
 mod input;
@@ -184,6 +185,9 @@ impl<'a> Tongue<'a> {
             if let Some(edits) = self.edits {
                 self.explanation = Some(Explanation::of(ours, theirs, edits)?);
             }
+        }
+        if let Some((Some(old), Some(new))) = self.layouts.as_mut() {
+            code::look_up((old, ours), (new, theirs), listed.runs())?;
         }
         let sides = match &self.layouts {
             Some((Some(old), Some(new))) => {
