@@ -7,6 +7,7 @@
 mod align;
 mod aligned;
 mod alignment;
+mod code;
 mod content;
 mod explain;
 mod input;
@@ -148,7 +149,10 @@ fn tell(a: &Input, b: &Input, listed: &Listed, question: &Question, document: &m
     let (ours, theirs) = (&a.file, &b.file);
     let (old, new) = (readable(binary::read(ours))?, readable(binary::read(theirs))?);
     document.structure = changes(&Facts::of(ours, old.as_ref())?, &Facts::of(theirs, new.as_ref())?);
-    let (old, new) = (layout_of(ours, old.as_ref())?, layout_of(theirs, new.as_ref())?);
+    let (mut old, mut new) = (layout_of(ours, old.as_ref())?, layout_of(theirs, new.as_ref())?);
+    if let Some((old, new)) = old.as_mut().zip(new.as_mut()) {
+        code::look_up((old, ours), (new, theirs), listed.runs())?;
+    }
     let sides = old.as_ref().zip(new.as_ref());
     let explanation = match &question.edits {
         Some(edits) => Some(Explanation::of(ours, theirs, edits)?),

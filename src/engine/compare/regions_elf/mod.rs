@@ -6,6 +6,7 @@
 
 mod dynamic;
 mod fields;
+mod functions;
 mod hash;
 mod headers;
 mod notes;
@@ -23,6 +24,7 @@ use crate::engine::file::ReadAt;
 use crate::engine::report::diff::Class;
 use crate::engine::{Error, Result};
 use fields::Shape;
+use functions::Functions;
 use goblin::elf::program_header::{PT_INTERP, PT_LOAD, pt_to_str};
 use goblin::elf::section_header::{
     SHF_ALLOC, SHF_EXECINSTR, SHF_STRINGS, SHT_DYNAMIC, SHT_DYNSYM, SHT_FINI_ARRAY, SHT_GNU_HASH, SHT_GNU_VERDEF,
@@ -68,6 +70,7 @@ pub fn layout(source: &dyn ReadAt, tables: &Tables) -> Result<Layout> {
         sectionless::add(source, tables, strings.as_ref(), versions, &mut layout)?;
         return Ok(layout.ordered());
     }
+    layout.symbols(Box::new(Functions::new(tables, None)));
     let contents = Contents::of(source, tables, &names)?;
     for (number, (section, name)) in tables.sections.iter().zip(&names).enumerate() {
         if let Some(start) = name_table(tables).map(|(offset, _)| offset.saturating_add(section.sh_name as u64)) {
