@@ -19,7 +19,7 @@ pub(super) fn told(place: &u64, source: &dyn ReadAt, _: u64, _: u64) -> Result<V
 }
 
 /// What the checksum at `place` says.
-pub(crate) fn said(source: &dyn ReadAt, place: u64) -> Result<String> {
+fn said(source: &dyn ReadAt, place: u64) -> Result<String> {
     let stated = Record::read(source, place, 4, Endian::Little)?.word(0)?;
     Ok(match stated {
         0 => "0x0 (none)".into(),

@@ -45,7 +45,7 @@ pub(super) fn debug(source: &dyn ReadAt, headers: &Headers, layout: &mut Layout)
                 if matches!(kind.as_str(), "CodeView" | "reproducible") { Class::BuildId } else { Class::Debug };
             layout.region(Layer::Table, class, place, size, format!("debug data, {kind}"));
             if kind == "CodeView" {
-                codeview(source, (place, size), &mut items)?;
+                record_items(source, (place, size), &mut items)?;
             }
         }
         items.into_iter().for_each(|item| layout.add_item(item));
@@ -53,8 +53,28 @@ pub(super) fn debug(source: &dyn ReadAt, headers: &Headers, layout: &mut Layout)
     Ok(())
 }
 
+/// The GUIDs with their age and the paths of the PDB files that the debug directory names.
+///
+/// # Errors
+/// [`crate::engine::Error::Malformed`] when the directory, or what it names, lies outside of the file.
+pub(crate) fn codeview(source: &dyn ReadAt, headers: &Headers) -> Result<Vec<(String, String)>> {
+    let mut found = Vec::new();
+    let Some(table) = headers.directory(directory::DEBUG) else { return Ok(found) };
+    for number in 0..(table.size / ENTRY).min(MOST_ENTRIES) {
+        let record = headers.record(source, table.address + number * ENTRY, ENTRY, "a debug directory entry")?;
+        let mut items = Vec::new();
+        if record.word(12)? == 2 {
+            record_items(source, (u64::from(record.word(24)?), u64::from(record.word(16)?)), &mut items)?;
+        }
+        if let [_, guid, age, path] = items.as_slice() {
+            found.push((format!("{} {}", guid.value, age.value), path.value.clone()));
+        }
+    }
+    Ok(found)
+}
+
 /// `CV_INFO_PDB70`: signature `RSDS`, GUID, age, path.
-fn codeview(source: &dyn ReadAt, (place, size): (u64, u64), items: &mut Vec<Item>) -> Result<()> {
+fn record_items(source: &dyn ReadAt, (place, size): (u64, u64), items: &mut Vec<Item>) -> Result<()> {
     let record = Record::read(source, place, size.min(4096), Endian::Little)?;
     if record.word(0)? != 0x5344_5352 {
         return Ok(());

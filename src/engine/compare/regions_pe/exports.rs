@@ -96,6 +96,11 @@ impl Exports {
         Record::read(source, at, 4, Endian::Little)?.word(0).map(u64::from)
     }
 
+    /// The ordinal of place `index` of the table of addresses.
+    pub(crate) const fn ordinal(&self, index: u64) -> u64 {
+        self.base.saturating_add(index)
+    }
+
     /// What place `index` of the table of addresses says.
     pub(crate) fn said(&self, source: &dyn ReadAt, index: u64) -> Result<String> {
         let address = self.address(source, index)?;
@@ -168,7 +173,7 @@ fn address(exports: &Of, source: &dyn ReadAt, number: u64, offset: u64, items: &
             break;
         }
     }
-    let title = format!("export {}{name}", exports.base.saturating_add(number));
+    let title = format!("export {}{name}", exports.ordinal(number));
     items.push(Item::new(Class::Export, offset, 4, title, exports.said(source, number)?));
     Ok(())
 }
@@ -180,7 +185,7 @@ fn pointer(exports: &Of, source: &dyn ReadAt, number: u64, offset: u64, items: &
 }
 
 fn ordinal(exports: &Of, source: &dyn ReadAt, number: u64, offset: u64, items: &mut Vec<Item>) -> Result<()> {
-    let value = exports.base.saturating_add(exports.index(source, number)?);
+    let value = exports.ordinal(exports.index(source, number)?);
     let name = exports.name(source, number)?.1;
     items.push(Item::new(Class::Export, offset, 2, format!("ordinal of export {number} ({name})"), value.to_string()));
     Ok(())

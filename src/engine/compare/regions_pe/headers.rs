@@ -214,8 +214,8 @@ fn optional(source: &dyn ReadAt, headers: &Headers, layout: &mut Layout, items: 
 /// The values that are not said in hex alone.
 fn say(field: &str, value: u64) -> Option<String> {
     Some(match field {
-        "DllCharacteristics" => flags(value, &DLL_CHARACTERISTICS),
-        "Characteristics" => flags(value, &FILE_CHARACTERISTICS),
+        "DllCharacteristics" => dll_characteristics(value),
+        "Characteristics" => file_characteristics(value),
         "Subsystem" => subsystem(value),
         "NumberOfSections"
         | "NumberOfSymbols"
@@ -235,6 +235,11 @@ fn say(field: &str, value: u64) -> Option<String> {
 /// `DllCharacteristics` with the names of its flags.
 pub(crate) fn dll_characteristics(value: u64) -> String {
     flags(value, &DLL_CHARACTERISTICS)
+}
+
+/// `Characteristics` of a file with the names of its flags.
+pub(crate) fn file_characteristics(value: u64) -> String {
+    flags(value, &FILE_CHARACTERISTICS)
 }
 
 /// `Characteristics` of a section with the names of its flags.

@@ -11,9 +11,10 @@ mod imports;
 mod resources;
 mod tables;
 
-pub(super) use checksum::said as checksum;
+pub(super) use debug::codeview;
 pub(super) use exports::Exports;
-pub(super) use headers::{dll_characteristics, section_characteristics, subsystem};
+pub(super) use headers::{dll_characteristics, file_characteristics, section_characteristics, subsystem};
+pub(super) use imports::functions as imported;
 
 use super::item::Item;
 use super::layout::{Layer, Layout};
