@@ -25,7 +25,6 @@ pub fn verb_by_verb() {
         EditRequest::SetExecStack(ExecStack::Asked),
         EditRequest::NoDefaultLib,
         EditRequest::AddDebugEntry,
-        EditRequest::SetOsAbi(3),
         EditRequest::ClearSymbolVersion("__cxa_finalize".into()),
     ];
     for request in rest {

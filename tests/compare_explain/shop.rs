@@ -111,7 +111,7 @@ pub fn requests() -> Vec<Vec<EditRequest>> {
         vec![EditRequest::SetSoname("libanother-0123456789abcdef.so.1".into())],
         vec![replace("libneed.so.1", "libneed-0123456789abcdef.so.1")],
         vec![replace("libneed.so.1", "n")],
-        vec![EditRequest::AddNeeded("libmore.so.3".into()), EditRequest::AddNeeded("libm.so.6".into())],
+        vec![EditRequest::AddNeeded("libmore.so.3".into())],
         vec![EditRequest::RemoveNeeded("libneed.so.1".into())],
         vec![
             EditRequest::SetSoname("liba-0123456789abcdef.so.1".into()),

@@ -28,7 +28,7 @@ use crate::engine::report::diff::{Class, ClassTotal, DiffDocument, Run, RunKind}
 use crate::engine::{Context, Error, Result};
 use alignment::{Alignment, ByteRun};
 use explain::Explanation;
-pub use explain::Logged;
+pub use explain::{Logged, read_log};
 pub use input::Input;
 use layout::Layout;
 use listed::{Listed, MOST_LISTED};

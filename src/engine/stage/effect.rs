@@ -2,6 +2,7 @@
 
 use crate::engine::project::{ArtifactId, Project};
 use crate::engine::repair::{EditPlan, EditRequest};
+use crate::engine::report::edits::LoggedEdit;
 use crate::engine::report::plan::PlannedEffect;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -220,6 +221,10 @@ impl Effect {
             why: self.why.clone(),
             fit: match &self.action {
                 Action::Edit { plan: Some(plan), .. } => plan.fit.clone(),
+                _ => None,
+            },
+            edits: match &self.action {
+                Action::Edit { plan: Some(plan), .. } => Some(LoggedEdit::list(&plan.requests)),
                 _ => None,
             },
         }
