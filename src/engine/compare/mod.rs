@@ -4,6 +4,8 @@
 //! the runs that differ are told by what they are ([`layout`]). The report is the [`DiffDocument`]; printing it is left to
 //! others.
 
+mod align;
+mod aligned;
 mod alignment;
 mod content;
 mod explain;
@@ -16,16 +18,21 @@ mod question;
 mod regions_elf;
 mod regions_macho;
 mod regions_pe;
+mod rows;
 mod scan;
 mod strings;
 mod structure;
+mod tell;
 mod verdict;
 mod words;
 
+use crate::engine::binary::elf::Tables;
 use crate::engine::binary::{self, Binary, Format};
 use crate::engine::file::{Identity, ReadAt, Windows};
-use crate::engine::report::diff::{Class, ClassTotal, DiffDocument, Run, RunKind};
+use crate::engine::report::diff::{AlignedBy, Class, ClassTotal, DiffDocument, Run, RunKind};
 use crate::engine::{Context, Error, Result};
+use align::align;
+pub use aligned::{Aligned, Piece, Place, Which};
 use alignment::{Alignment, ByteRun};
 use explain::Explanation;
 pub use explain::{Logged, read_log};
@@ -34,6 +41,7 @@ use layout::Layout;
 use listed::{Listed, MOST_LISTED};
 use meaning::{Part, Side, parts};
 pub use question::Question;
+pub use rows::{Row, Rows};
 use scan::{Scanned, scan};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -74,14 +82,26 @@ pub fn answer_streaming(
     context: &Context,
 ) -> Result<DiffDocument> {
     let _ = partial;
-    let alignment = alignment_of(a, b, question);
+    let same = same_inode(&a.file, &b.file)?;
+    let asked = if same { Some(AlignedBy::Offset) } else { question.alignment };
+    let alignment = alignment_of(a, b, asked, context)?;
     let mut listed = Listed::new(a.size(), b.size());
-    let scanned = if same_inode(&a.file, &b.file)? {
+    let mut unpaired = alignment.unpaired().peekable();
+    let scanned = if same {
         Scanned { compared: 0, skipped: a.size() }
     } else {
-        scan(&a.file, &b.file, &alignment, &mut |runs| listed.add(runs.iter().copied()), context)?
+        let found = &mut |runs: &[ByteRun]| {
+            for run in runs {
+                // What stands before it in both files.
+                while let Some(before) = unpaired.next_if(|before| before.a <= run.a && before.b <= run.b) {
+                    listed.add([before]);
+                }
+                listed.add([*run]);
+            }
+        };
+        scan(&a.file, &b.file, &alignment, found, context)?
     };
-    listed.add(alignment.unpaired());
+    listed.add(unpaired);
     let mut document = DiffDocument {
         schema: SCHEMA.into(),
         a: a.path.clone(),
@@ -115,9 +135,12 @@ pub fn answer_streaming(
 }
 
 /// How the bytes of the two files are set against each other.
-fn alignment_of(a: &Input, b: &Input, question: &Question) -> Alignment {
-    let _ = question.alignment;
-    Alignment::by_offset(a.size(), b.size())
+fn alignment_of(a: &Input, b: &Input, asked: Option<AlignedBy>, context: &Context) -> Result<Alignment> {
+    if matches!(asked, Some(AlignedBy::Offset | AlignedBy::Content)) {
+        return align(a, b, None, None, asked, context);
+    }
+    let (old, new) = (readable(binary::read(&a.file))?, readable(binary::read(&b.file))?);
+    align(a, b, old.as_ref(), new.as_ref(), asked, context)
 }
 
 /// Says what the runs are, and what that makes of the structure.
@@ -192,12 +215,14 @@ fn readable<T>(result: Result<T>) -> Result<Option<T>> {
 }
 
 fn layout_of(source: &Windows, binary: Option<&Binary>) -> Result<Option<Layout>> {
+    // An ELF file whose dynamic section leads nowhere still has headers and sections.
+    if binary::sniff(source)? == Some(Format::Elf) {
+        let tables = readable(Tables::read(source))?;
+        return Ok(tables.map(|tables| readable(regions_elf::layout(source, &tables))).transpose()?.flatten());
+    }
     let Some(binary) = binary else { return Ok(None) };
     match binary.format {
-        Format::Elf => match binary.slices.first().and_then(|slice| slice.elf.as_ref()) {
-            Some(details) => readable(regions_elf::layout(source, details)),
-            None => Ok(None),
-        },
+        Format::Elf => Ok(None),
         Format::MachO => readable(regions_macho::layout(source)),
         Format::Pe => readable(regions_pe::layout(source)),
     }
