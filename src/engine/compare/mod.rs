@@ -24,6 +24,7 @@ mod strings;
 mod structure;
 mod tell;
 mod verdict;
+mod wheel;
 mod words;
 
 use crate::engine::binary::elf::Tables;
