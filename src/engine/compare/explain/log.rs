@@ -5,8 +5,8 @@
 
 use super::Logged;
 use crate::engine::compare::Input;
-use crate::engine::file::sha256;
-use crate::engine::repair::{Builtin, EditRequest, Editor};
+use crate::engine::file::{ReadAt, sha256};
+use crate::engine::repair::{Builtin, EditPlan, EditRequest, Editor};
 use crate::engine::report::edits::LoggedEdit;
 use crate::engine::report::elf::ElfDocument;
 use crate::engine::report::fit::Fit;
@@ -15,10 +15,13 @@ use crate::engine::report::run::RunDocument;
 use crate::engine::{Context, Error, Result};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use sha2::{Digest, Sha256};
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+/// Bytes that are hashed at once.
+const CHUNK: u64 = 1 << 20;
 /// A longer document is not read.
 const LONGEST: u64 = 256 << 20;
 /// As many files of a document are named where none is the one that is asked for.
@@ -121,6 +124,45 @@ fn of_effect(effect: &PlannedEffect, sha256: Option<String>) -> Option<Entry> {
     (effect.kind == "edit").then(|| Entry { paths, sha256, edits: effect.edits.clone(), fit: effect.fit.clone() })
 }
 
+/// The SHA-256 of what `input` holds, wherever it lies.
+fn content_hash(input: &Input, context: &Context) -> Result<String> {
+    if input.member.is_none() {
+        return sha256(&input.path, context);
+    }
+    let (mut hash, mut at) = (Sha256::new(), 0);
+    while at < input.size() {
+        let length = CHUNK.min(input.size() - at);
+        hash.update(input.file.bytes(at, length)?);
+        context.advance(0)?;
+        at += length;
+    }
+    Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// The edit that `requests` made of `a`, when `b` came of it: with every byte, where our own editor makes a file of `b`'s
+/// size of it that has what is written first.
+///
+/// # Errors
+/// When a file can't be read.
+pub fn made_of(a: &Input, b: &Input, requests: Vec<EditRequest>) -> Result<Logged> {
+    let plan = match Builtin::default().plan(&a.file, &requests) {
+        Ok(plan) => plan.ok(),
+        Err(Error::Malformed { .. } | Error::Refused { .. }) => None,
+        Err(error) => return Err(error),
+    };
+    let is_there = |plan: &EditPlan| {
+        plan.requests == requests
+            && plan.size_after == Some(b.size())
+            && plan.patches.first().is_some_and(|patch| {
+                b.file.bytes(patch.offset, patch.bytes.len() as u64).is_ok_and(|bytes| bytes == patch.bytes)
+            })
+    };
+    Ok(match plan.filter(is_there) {
+        Some(plan) => Logged::of(&plan),
+        None => Logged::asked(requests),
+    })
+}
+
 /// The entry of `b`.
 fn the_one(path: &Path, mut entries: Vec<Entry>, b: &Input, context: &Context) -> Result<Entry> {
     let real = |path: &Path| std::fs::canonicalize(path).ok();
@@ -133,8 +175,8 @@ fn the_one(path: &Path, mut entries: Vec<Entry>, b: &Input, context: &Context) -
     if let Some(place) = entries.iter().position(is_b) {
         return Ok(entries.swap_remove(place));
     }
-    if entries.len() > 1 && b.member.is_none() && entries.iter().any(|entry| entry.sha256.is_some()) {
-        let hash = sha256(&b.path, context)?;
+    if entries.len() > 1 && entries.iter().any(|entry| entry.sha256.is_some()) {
+        let hash = content_hash(b, context)?;
         if let Some(place) = entries.iter().position(|entry| entry.sha256.as_ref() == Some(&hash)) {
             return Ok(entries.swap_remove(place));
         }
