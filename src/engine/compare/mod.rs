@@ -26,6 +26,7 @@ mod strings;
 mod structure;
 mod tell;
 mod verdict;
+mod wheel;
 mod words;
 
 use crate::engine::binary::elf::Tables;
@@ -37,7 +38,7 @@ use align::align;
 pub use aligned::{Aligned, Piece, Place, Which};
 use alignment::{Alignment, ByteRun};
 use explain::Explanation;
-pub use explain::Logged;
+pub use explain::{Logged, made_of, read_log};
 pub use input::Input;
 use layout::Layout;
 use listed::{Listed, MOST_LISTED};

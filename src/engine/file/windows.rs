@@ -76,6 +76,15 @@ impl Windows {
         Ok(Self { path: path.to_path_buf(), file, size, kept: Mutex::new(Vec::new()) })
     }
 
+    /// The open `file`, to be called `path` in errors.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when its size can't be read.
+    pub fn of(file: File, path: &Path) -> Result<Self> {
+        let size = file.metadata().map_err(Error::io("look at", path))?.len();
+        Ok(Self { path: path.to_path_buf(), file, size, kept: Mutex::new(Vec::new()) })
+    }
+
     /// The open file, for what needs its descriptor.
     #[must_use]
     pub fn file(&self) -> &File {
