@@ -148,7 +148,7 @@ fn a_renamed_run_path_is_told_as_such() {
     assert_eq!(document.structure.len(), 1);
     assert!(document.runs.iter().all(|run| run.region.as_deref() == Some(".dynstr")));
     let meaning = document.runs[0].meaning.as_deref().unwrap();
-    assert_eq!(meaning, "\"/build/machine\" \u{2192} \"$ORIGIN/../l.l\"");
+    assert_eq!(meaning, "RUNPATH: \"/build/machine\" \u{2192} \"$ORIGIN/../l.l\"");
 }
 
 #[test]
@@ -213,7 +213,7 @@ fn load_commands_and_imports_are_told_by_name() {
     let document = compare(&mac, &edited(directory.path(), &mac, &[(place, b"#")]), &Context::new()).unwrap();
     assert!(document.runs[0].region.as_deref().unwrap().starts_with("load command "));
     let meaning = document.runs[0].meaning.as_deref().unwrap();
-    assert!(meaning.ends_with(&format!("{name} \u{2192} LC_LOAD_DYLIB #{}", &name[1..])), "{meaning}");
+    assert!(meaning.ends_with(&format!("(LC_LOAD_DYLIB) name: {name} \u{2192} #{}", &name[1..])), "{meaning}");
     assert_eq!(change(&document, "NEEDED 1").unwrap().0, name);
 
     let win = lab("labwin.dll");

@@ -5,6 +5,7 @@
 //! overlapping regions the one of the finer layer names the place: tables before sections, sections before segments.
 
 use super::item::{Entries, Item};
+use super::tell::Tell;
 use crate::engine::file::ReadAt;
 use crate::engine::report::diff::Class;
 use crate::engine::{Error, Result};
@@ -58,6 +59,14 @@ struct Table {
     entries: Box<dyn Entries>,
 }
 
+/// A stretch whose items are told when they are asked for.
+#[derive(Debug)]
+struct Teller {
+    start: u64,
+    end: u64,
+    tell: Box<dyn Tell>,
+}
+
 /// The items of a stretch.
 #[derive(Debug, Default)]
 pub struct Found {
@@ -77,6 +86,7 @@ pub struct Layout {
     by_name: BTreeMap<String, Option<(u64, u64)>>,
     items: Vec<Item>,
     tables: Vec<Table>,
+    tellers: Vec<Teller>,
     /// Where what lies in the file is loaded: offset, size, address.
     loaded: Vec<(u64, u64, u64)>,
     /// Who names the string at an offset: `NEEDED`.
@@ -120,6 +130,13 @@ impl Layout {
         }
     }
 
+    /// Has the items of the `size` bytes at `start` told by `tell` when they are asked for.
+    pub fn on_demand(&mut self, start: u64, size: u64, tell: Box<dyn Tell>) {
+        if size > 0 {
+            self.tellers.push(Teller { start, end: start.saturating_add(size), tell });
+        }
+    }
+
     /// Notes that `size` bytes at `offset` are loaded at `address`.
     pub fn loaded(&mut self, offset: u64, size: u64, address: u64) {
         self.loaded.push((offset, size, address));
@@ -158,6 +175,7 @@ impl Layout {
         }
         self.items.sort_by_key(|item| (item.start, Reverse(item.end)));
         self.tables.sort_by_key(|table| (table.start, Reverse(table.end)));
+        self.tellers.sort_by_key(|teller| (teller.start, Reverse(teller.end)));
         self.loaded.sort_unstable();
         self
     }
@@ -289,7 +307,18 @@ impl Layout {
                 found.more += last - first;
             }
         }
+        let after = self.tellers.partition_point(|teller| teller.start < end);
+        let tellers = self.tellers.get(..after).unwrap_or_default().iter().rev();
+        for teller in tellers.take(MOST_NESTED).filter(|teller| teller.end > start) {
+            match teller.tell.items(source, start.max(teller.start), end.min(teller.end)) {
+                Ok(items) => found.items.extend(items),
+                Err(Error::Malformed { .. }) => {}
+                Err(other) => return Err(other),
+            }
+        }
         found.items.sort_by_key(|item| (item.start, Reverse(item.end)));
+        found.more += found.items.len().saturating_sub(most) as u64;
+        found.items.truncate(most);
         Ok(found)
     }
 }

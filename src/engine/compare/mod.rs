@@ -5,8 +5,10 @@
 //! others.
 
 mod align;
+mod aligned;
 mod alignment;
 mod content;
+mod explain;
 mod input;
 mod item;
 mod layout;
@@ -16,26 +18,35 @@ mod question;
 mod regions_elf;
 mod regions_macho;
 mod regions_pe;
+mod rows;
 mod scan;
 mod strings;
 mod structure;
+mod tell;
+mod verdict;
 mod words;
 
+use crate::engine::binary::elf::Tables;
 use crate::engine::binary::{self, Binary, Format};
 use crate::engine::file::{Identity, ReadAt, Windows};
 use crate::engine::report::diff::{AlignedBy, Class, ClassTotal, DiffDocument, Run, RunKind};
 use crate::engine::{Context, Error, Result};
 use align::align;
+pub use aligned::{Aligned, Piece, Place, Which};
 use alignment::{Alignment, ByteRun};
+use explain::Explanation;
+pub use explain::Logged;
 pub use input::Input;
 use layout::Layout;
 use listed::{Listed, MOST_LISTED};
 use meaning::{Part, Side, parts};
 pub use question::Question;
+pub use rows::{Row, Rows};
 use scan::{Scanned, scan};
 use std::collections::BTreeMap;
 use std::path::Path;
 use structure::{Facts, changes};
+use verdict::verdict;
 
 /// The schema of the document.
 const SCHEMA: &str = "wheelwright/diff/1";
@@ -107,7 +118,7 @@ pub fn answer_streaming(
         bytes_compared: scanned.compared,
         bytes_skipped: scanned.skipped,
         bytes: listed.bytes(),
-        edits: None,
+        edits: question.edits.as_deref().map(Logged::words),
         unexplained: None,
         runs_total: listed.total(),
         runs: Vec::new(),
@@ -117,7 +128,7 @@ pub fn answer_streaming(
         structure: Vec::new(),
     };
     if !document.equal {
-        tell(a, b, &listed, &mut document)?;
+        tell(a, b, &listed, question, &mut document)?;
     }
     document.verdict = verdict(&document);
     Ok(document)
@@ -133,19 +144,27 @@ fn alignment_of(a: &Input, b: &Input, asked: Option<AlignedBy>, context: &Contex
 }
 
 /// Says what the runs are, and what that makes of the structure.
-fn tell(a: &Input, b: &Input, listed: &Listed, document: &mut DiffDocument) -> Result<()> {
+fn tell(a: &Input, b: &Input, listed: &Listed, question: &Question, document: &mut DiffDocument) -> Result<()> {
     let (ours, theirs) = (&a.file, &b.file);
     let (old, new) = (readable(binary::read(ours))?, readable(binary::read(theirs))?);
     document.structure = changes(&Facts::of(ours, old.as_ref())?, &Facts::of(theirs, new.as_ref())?);
     let (old, new) = (layout_of(ours, old.as_ref())?, layout_of(theirs, new.as_ref())?);
     let sides = old.as_ref().zip(new.as_ref());
-    for run in listed.runs() {
+    let explanation = match &question.edits {
+        Some(edits) => Some(Explanation::of(ours, theirs, edits)?),
+        None => None,
+    };
+    for (run, explained_by) in explain::explained(explanation.as_ref(), listed.runs())? {
+        let known = document.runs.len();
         match sides {
             Some((old, new)) => {
                 let (old, new) = (Side { source: ours, layout: old }, Side { source: theirs, layout: new });
-                document.runs.extend(parts(&old, &new, *run)?.into_iter().map(told));
+                document.runs.extend(parts(&old, &new, run)?.into_iter().map(told));
             }
-            None => document.runs.push(untold(*run)),
+            None => document.runs.push(untold(run)),
+        }
+        for run in document.runs.iter_mut().skip(known) {
+            run.explained_by.clone_from(&explained_by);
         }
     }
     document.runs_total += (document.runs.len() - listed.runs().len()) as u64;
@@ -157,6 +176,7 @@ fn tell(a: &Input, b: &Input, listed: &Listed, document: &mut DiffDocument) -> R
         *bytes += run.len;
     }
     document.bytes.code = classes.get(&Class::Code).map_or(0, |(_, bytes)| *bytes);
+    explain::count(document);
     document.by_class = classes.into_iter().map(|(class, (runs, bytes))| ClassTotal { class, runs, bytes }).collect();
     Ok(())
 }
@@ -180,15 +200,6 @@ fn untold(run: ByteRun) -> Run {
     }
 }
 
-/// What was found, in one line.
-fn verdict(document: &DiffDocument) -> String {
-    let bytes = &document.bytes;
-    match document.equal {
-        true => "equal to the last byte".to_owned(),
-        false => format!("{} bytes changed, {} inserted, {} removed", bytes.changed, bytes.inserted, bytes.removed),
-    }
-}
-
 fn same_inode(a: &Windows, b: &Windows) -> Result<bool> {
     let of = |file: &Windows| file.file().metadata().map_err(Error::io("look at", file.path()));
     Ok(Identity::from_metadata(&of(a)?).same_inode(&Identity::from_metadata(&of(b)?)))
@@ -204,12 +215,14 @@ fn readable<T>(result: Result<T>) -> Result<Option<T>> {
 }
 
 fn layout_of(source: &Windows, binary: Option<&Binary>) -> Result<Option<Layout>> {
+    // An ELF file whose dynamic section leads nowhere still has headers and sections.
+    if binary::sniff(source)? == Some(Format::Elf) {
+        let tables = readable(Tables::read(source))?;
+        return Ok(tables.map(|tables| readable(regions_elf::layout(source, &tables))).transpose()?.flatten());
+    }
     let Some(binary) = binary else { return Ok(None) };
     match binary.format {
-        Format::Elf => match binary.slices.first().and_then(|slice| slice.elf.as_ref()) {
-            Some(details) => readable(regions_elf::layout(source, details)),
-            None => Ok(None),
-        },
+        Format::Elf => Ok(None),
         Format::MachO => readable(regions_macho::layout(source)),
         Format::Pe => readable(regions_pe::layout(source)),
     }
