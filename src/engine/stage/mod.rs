@@ -12,6 +12,7 @@ mod effect;
 mod exact;
 mod forward;
 mod journal;
+mod layered;
 mod lock;
 mod look;
 mod model;
