@@ -42,6 +42,17 @@ impl Session {
         }
     }
 
+    /// What can be seen of the session now, where nothing but a look at artifact `id` has happened since `before`: what is
+    /// seen of the others is taken over from there.
+    #[must_use]
+    pub fn snapshot_after(&self, before: &Snapshot, id: ArtifactId) -> Snapshot {
+        let mut snapshot = Snapshot { log: self.log.clone(), ..before.clone() };
+        if let (Some(artifact), Some(shown)) = (self.artifact(id), snapshot.artifacts.get_mut(id.0)) {
+            *shown = self.artifact_snapshot(artifact);
+        }
+        snapshot
+    }
+
     fn title(&self) -> String {
         let directory = self.project.root.as_ref().and_then(|root| root.file_name());
         let names: std::collections::BTreeSet<&str> =
