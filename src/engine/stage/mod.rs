@@ -21,6 +21,7 @@ mod plan;
 mod recover;
 mod session;
 mod show;
+mod side_by_side;
 mod snapshot;
 mod state;
 mod watch;
