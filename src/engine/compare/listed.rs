@@ -24,7 +24,7 @@ impl Listed {
         let size = a_size.max(b_size);
         let unit = size.div_ceil(PARTS).max(1);
         let parts = usize::try_from(size.div_ceil(unit)).unwrap_or_default();
-        let map = Map { unit, differing: vec![0; parts] };
+        let map = Map { unit, differing: vec![0; parts], pending: Vec::new() };
         Self { runs: Vec::new(), total: 0, bytes: DifferingBytes::default(), map }
     }
 

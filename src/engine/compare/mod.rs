@@ -4,28 +4,49 @@
 //! the runs that differ are told by what they are ([`layout`]). The report is the [`DiffDocument`]; printing it is left to
 //! others.
 
+mod align;
+mod aligned;
 mod alignment;
+mod content;
+mod explain;
 mod input;
+mod item;
 mod layout;
 mod listed;
+mod meaning;
+mod question;
 mod regions_elf;
 mod regions_macho;
 mod regions_pe;
+mod rows;
 mod scan;
+mod strings;
 mod structure;
+mod tell;
+mod verdict;
+mod words;
 
+use crate::engine::binary::elf::Tables;
 use crate::engine::binary::{self, Binary, Format};
 use crate::engine::file::{Identity, ReadAt, Windows};
-use crate::engine::report::diff::{Class, ClassTotal, DiffDocument, Run, RunKind};
+use crate::engine::report::diff::{AlignedBy, Class, ClassTotal, DiffDocument, Run, RunKind};
 use crate::engine::{Context, Error, Result};
+use align::align;
+pub use aligned::{Aligned, Piece, Place, Which};
 use alignment::{Alignment, ByteRun};
+use explain::Explanation;
+pub use explain::Logged;
 pub use input::Input;
-use layout::{Layout, Part, Side, parts};
+use layout::Layout;
 use listed::{Listed, MOST_LISTED};
+use meaning::{Part, Side, parts};
+pub use question::Question;
+pub use rows::{Row, Rows};
 use scan::{Scanned, scan};
 use std::collections::BTreeMap;
 use std::path::Path;
 use structure::{Facts, changes};
+use verdict::verdict;
 
 /// The schema of the document.
 const SCHEMA: &str = "wheelwright/diff/1";
@@ -45,14 +66,42 @@ pub fn compare(a: &Path, b: &Path, context: &Context) -> Result<DiffDocument> {
 /// # Errors
 /// As [`compare`].
 pub fn answer(a: &Input, b: &Input, context: &Context) -> Result<DiffDocument> {
-    let alignment = Alignment::by_offset(a.size(), b.size());
+    answer_streaming(a, b, &Question::default(), &mut |_| (), context)
+}
+
+/// The same, as `question` asks for it, with what is known so far handed to `partial` on the way: a document that is not
+/// [complete](DiffDocument::is_complete), of which every run is told already. All of it happens on the caller's thread.
+///
+/// # Errors
+/// As [`compare`].
+pub fn answer_streaming(
+    a: &Input,
+    b: &Input,
+    question: &Question,
+    partial: &mut dyn FnMut(&DiffDocument),
+    context: &Context,
+) -> Result<DiffDocument> {
+    let _ = partial;
+    let same = same_inode(&a.file, &b.file)?;
+    let asked = if same { Some(AlignedBy::Offset) } else { question.alignment };
+    let alignment = alignment_of(a, b, asked, context)?;
     let mut listed = Listed::new(a.size(), b.size());
-    let scanned = if same_inode(&a.file, &b.file)? {
+    let mut unpaired = alignment.unpaired().peekable();
+    let scanned = if same {
         Scanned { compared: 0, skipped: a.size() }
     } else {
-        scan(&a.file, &b.file, &alignment, &mut |runs| listed.add(runs.iter().copied()), context)?
+        let found = &mut |runs: &[ByteRun]| {
+            for run in runs {
+                // What stands before it in both files.
+                while let Some(before) = unpaired.next_if(|before| before.a <= run.a && before.b <= run.b) {
+                    listed.add([before]);
+                }
+                listed.add([*run]);
+            }
+        };
+        scan(&a.file, &b.file, &alignment, found, context)?
     };
-    listed.add(alignment.unpaired());
+    listed.add(unpaired);
     let mut document = DiffDocument {
         schema: SCHEMA.into(),
         a: a.path.clone(),
@@ -69,7 +118,7 @@ pub fn answer(a: &Input, b: &Input, context: &Context) -> Result<DiffDocument> {
         bytes_compared: scanned.compared,
         bytes_skipped: scanned.skipped,
         bytes: listed.bytes(),
-        edits: None,
+        edits: question.edits.as_deref().map(Logged::words),
         unexplained: None,
         runs_total: listed.total(),
         runs: Vec::new(),
@@ -79,26 +128,43 @@ pub fn answer(a: &Input, b: &Input, context: &Context) -> Result<DiffDocument> {
         structure: Vec::new(),
     };
     if !document.equal {
-        tell(a, b, &listed, &mut document)?;
+        tell(a, b, &listed, question, &mut document)?;
     }
     document.verdict = verdict(&document);
     Ok(document)
 }
 
+/// How the bytes of the two files are set against each other.
+fn alignment_of(a: &Input, b: &Input, asked: Option<AlignedBy>, context: &Context) -> Result<Alignment> {
+    if matches!(asked, Some(AlignedBy::Offset | AlignedBy::Content)) {
+        return align(a, b, None, None, asked, context);
+    }
+    let (old, new) = (readable(binary::read(&a.file))?, readable(binary::read(&b.file))?);
+    align(a, b, old.as_ref(), new.as_ref(), asked, context)
+}
+
 /// Says what the runs are, and what that makes of the structure.
-fn tell(a: &Input, b: &Input, listed: &Listed, document: &mut DiffDocument) -> Result<()> {
+fn tell(a: &Input, b: &Input, listed: &Listed, question: &Question, document: &mut DiffDocument) -> Result<()> {
     let (ours, theirs) = (&a.file, &b.file);
     let (old, new) = (readable(binary::read(ours))?, readable(binary::read(theirs))?);
     document.structure = changes(&Facts::of(ours, old.as_ref())?, &Facts::of(theirs, new.as_ref())?);
     let (old, new) = (layout_of(ours, old.as_ref())?, layout_of(theirs, new.as_ref())?);
     let sides = old.as_ref().zip(new.as_ref());
-    for run in listed.runs() {
+    let explanation = match &question.edits {
+        Some(edits) => Some(Explanation::of(ours, theirs, edits)?),
+        None => None,
+    };
+    for (run, explained_by) in explain::explained(explanation.as_ref(), listed.runs())? {
+        let known = document.runs.len();
         match sides {
             Some((old, new)) => {
                 let (old, new) = (Side { source: ours, layout: old }, Side { source: theirs, layout: new });
-                document.runs.extend(parts(&old, &new, *run)?.into_iter().map(told));
+                document.runs.extend(parts(&old, &new, run)?.into_iter().map(told));
             }
-            None => document.runs.push(untold(*run)),
+            None => document.runs.push(untold(run)),
+        }
+        for run in document.runs.iter_mut().skip(known) {
+            run.explained_by.clone_from(&explained_by);
         }
     }
     document.runs_total += (document.runs.len() - listed.runs().len()) as u64;
@@ -110,12 +176,13 @@ fn tell(a: &Input, b: &Input, listed: &Listed, document: &mut DiffDocument) -> R
         *bytes += run.len;
     }
     document.bytes.code = classes.get(&Class::Code).map_or(0, |(_, bytes)| *bytes);
+    explain::count(document);
     document.by_class = classes.into_iter().map(|(class, (runs, bytes))| ClassTotal { class, runs, bytes }).collect();
     Ok(())
 }
 
 fn told(part: Part) -> Run {
-    let Part { run, region, class, meaning } = part;
+    let Part { run, region, class, meaning, .. } = part;
     Run { region: Some(region), class, meaning, ..untold(run) }
 }
 
@@ -130,15 +197,6 @@ fn untold(run: ByteRun) -> Run {
         class: Class::Other,
         meaning: None,
         explained_by: None,
-    }
-}
-
-/// What was found, in one line.
-fn verdict(document: &DiffDocument) -> String {
-    let bytes = &document.bytes;
-    match document.equal {
-        true => "equal to the last byte".to_owned(),
-        false => format!("{} bytes changed, {} inserted, {} removed", bytes.changed, bytes.inserted, bytes.removed),
     }
 }
 
@@ -157,12 +215,14 @@ fn readable<T>(result: Result<T>) -> Result<Option<T>> {
 }
 
 fn layout_of(source: &Windows, binary: Option<&Binary>) -> Result<Option<Layout>> {
+    // An ELF file whose dynamic section leads nowhere still has headers and sections.
+    if binary::sniff(source)? == Some(Format::Elf) {
+        let tables = readable(Tables::read(source))?;
+        return Ok(tables.map(|tables| readable(regions_elf::layout(source, &tables))).transpose()?.flatten());
+    }
     let Some(binary) = binary else { return Ok(None) };
     match binary.format {
-        Format::Elf => match binary.slices.first().and_then(|slice| slice.elf.as_ref()) {
-            Some(details) => readable(regions_elf::layout(source, details)),
-            None => Ok(None),
-        },
+        Format::Elf => Ok(None),
         Format::MachO => readable(regions_macho::layout(source)),
         Format::Pe => readable(regions_pe::layout(source)),
     }

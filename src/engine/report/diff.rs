@@ -60,6 +60,14 @@ pub struct DiffDocument {
     pub structure: Vec<StructureChange>,
 }
 
+impl DiffDocument {
+    /// Whether both files were compared to the end, so that what is not listed as differing is equal.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.map.pending.is_empty()
+    }
+}
+
 /// By what the bytes of one file are set against those of another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -103,6 +111,9 @@ pub struct Map {
     pub unit: u64,
     /// How many bytes differ in each part, at most 256 parts; what was inserted counts where it came to stand.
     pub differing: Vec<u64>,
+    /// Which parts are not compared to their end yet; empty once the comparison is complete.
+    #[serde(skip)]
+    pub pending: Vec<bool>,
 }
 
 /// What bytes are, whatever the format.
