@@ -120,10 +120,11 @@ class Terminal:
                 raise Ended(f"not shown within {patience:g} s: {what}; the screen shows:\n{self.text()}")
             self.read(until - time.perf_counter())
 
-    def settle(self, quiet):
-        """Takes in what comes until nothing has come for `quiet` seconds."""
-        while self.read(quiet):
-            pass
+    def pause(self, seconds):
+        """Takes in what comes for that long."""
+        until = time.perf_counter() + seconds
+        while time.perf_counter() < until:
+            self.read(until - time.perf_counter())
 
     def peak(self):
         """The largest resident set so far in KiB, pages of mapped files included."""
