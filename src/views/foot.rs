@@ -10,7 +10,7 @@ use super::words;
 use crate::app::filter;
 use crate::app::jobs::{Job, Request};
 use crate::app::keymap::{BINDINGS, Context, Group};
-use crate::app::state::{Overlay, State};
+use crate::app::state::{Ask, Overlay, State};
 use ratatui::Frame;
 use ratatui::layout::Position;
 use ratatui::text::{Line, Span};
@@ -22,7 +22,7 @@ pub fn draw(frame: &mut Frame<'_>, screen: &Screen, state: &State, theme: Theme)
     let room = cells.saturating_sub(hints.width() + 2);
     let (text, role) = message(state);
     let text = fit(&text, room, Cut::End).into_owned();
-    if state.overlay == Overlay::Find {
+    if matches!(state.overlay, Overlay::Find | Overlay::Prompt(_)) {
         let x = screen.foot.x + width(&text) as u16;
         frame.set_cursor_position(Position { x, y: screen.foot.y });
     }
@@ -36,6 +36,13 @@ fn message(state: &State) -> (String, Role) {
     }
     if state.overlay == Overlay::Find {
         return (format!("find: {}", filter::query(state)), Role::Plain);
+    }
+    if let Overlay::Prompt(prompt) = &state.overlay {
+        let question = match prompt.ask {
+            Ask::Place => "go to 0x1f40, @0x401000, .section, symbol",
+            Ask::Search => "search text, or hex:7f 45 4c 46",
+        };
+        return (format!("{question}: {}", prompt.text), Role::Plain);
     }
     if let Some(toast) = &state.toast {
         return (toast.text.clone(), if toast.failed { Role::Bad } else { Role::Plain });
@@ -55,9 +62,11 @@ fn progress(state: &State, job: &Job) -> String {
     };
     let what = match &job.request {
         Request::Audit(id) | Request::LookInto(id, _) | Request::Undo(id) => name(*id),
-        Request::Diff { artifact, .. } | Request::Hex { artifact, .. } | Request::Hash { artifact, .. } => {
-            name(*artifact)
-        }
+        Request::Diff { artifact, .. }
+        | Request::Hex { artifact, .. }
+        | Request::Place { artifact, .. }
+        | Request::Search { artifact, .. }
+        | Request::Hash { artifact, .. } => name(*artifact),
         Request::Step(ids) => match ids.as_slice() {
             [id] => name(*id),
             _ => "all artifacts",
