@@ -9,12 +9,14 @@ mod fields;
 mod functions;
 mod hash;
 mod headers;
-mod notes;
+pub(super) mod notes;
 mod pointers;
 mod relocations;
 mod sectionless;
 mod symbols;
 mod versions;
+
+pub use dynamic::tag_name;
 
 use super::layout::{Layer, Layout};
 use crate::engine::binary::Name;
