@@ -213,15 +213,16 @@ fn orders<'a>(changes: &Changes, diff: &DiffDocument, theme: Theme) -> Line<'a> 
     let mut spans = vec![theme.span("by ", Role::Quiet)];
     for order in Order::ALL {
         let (name, count) = match order {
-            Order::Address => ("address", diff.runs.len()),
-            Order::Meaning => ("meaning", diff.by_class.len()),
-            Order::Effect => ("effect", diff.edits.as_ref().map_or(0, Vec::len)),
-            Order::Structure => ("structure", diff.structure.len()),
+            Order::Address => ("address", Some(diff.runs.len())),
+            Order::Meaning => ("meaning", Some(diff.by_class.len())),
+            Order::Effect => ("effect", diff.edits.as_ref().map(Vec::len)),
+            Order::Structure => ("structure", Some(diff.structure.len())),
         };
         if order != Order::Address {
             spans.push(Span::raw("  "));
         }
-        let name = format!("{name} {}", words::grouped(count as u64));
+        let count = count.map_or_else(String::new, |count| format!(" {}", words::grouped(count as u64)));
+        let name = format!("{name}{count}");
         spans.push(match order == changes.order {
             true => theme.span(format!("[{name}]"), Role::Heading),
             false => theme.span(name, Role::Quiet),

@@ -20,7 +20,7 @@ pub fn draw(frame: &mut Frame<'_>, screen: &Screen, state: &State, theme: Theme)
     let cells = usize::from(screen.foot.width);
     let hints = hints(state, theme, cells);
     let room = cells.saturating_sub(hints.width() + 2);
-    let (text, role) = message(state);
+    let (text, role) = message(state, room);
     let text = fit(&text, room, Cut::End).into_owned();
     if matches!(state.overlay, Overlay::Find | Overlay::Prompt(_)) {
         let x = screen.foot.x + width(&text) as u16;
@@ -30,7 +30,7 @@ pub fn draw(frame: &mut Frame<'_>, screen: &Screen, state: &State, theme: Theme)
     lines(frame, screen.foot, vec![line]);
 }
 
-fn message(state: &State) -> (String, Role) {
+fn message(state: &State, room: usize) -> (String, Role) {
     if state.leaving {
         return ("putting cargo's outputs back".into(), Role::Next);
     }
@@ -38,10 +38,12 @@ fn message(state: &State) -> (String, Role) {
         return (format!("find: {}", filter::query(state)), Role::Plain);
     }
     if let Overlay::Prompt(prompt) = &state.overlay {
-        let question = match prompt.ask {
-            Ask::Place => "go to 0x1f40, @0x401000, .section, symbol",
-            Ask::Search => "search text, or hex:7f 45 4c 46",
+        let (question, short) = match prompt.ask {
+            Ask::Place => ("go to 0x1f40, @0x401000, .section, symbol", "go to"),
+            Ask::Search => ("search text, or hex:7f 45 4c 46", "search"),
         };
+        // What is typed has precedence over what may be.
+        let question = if width(question) + width(&prompt.text) + 3 > room { short } else { question };
         return (format!("{question}: {}", prompt.text), Role::Plain);
     }
     if let Some(toast) = &state.toast {

@@ -4,7 +4,7 @@ use super::fit::width;
 use super::theme::{Role, Theme};
 use crate::app::bytes::name;
 use crate::app::compared::Compared;
-use crate::engine::compare::{Row, Which};
+use crate::engine::compare::{Place, Row, Which};
 use memchr::memmem;
 use ratatui::text::{Line, Span};
 
@@ -65,7 +65,14 @@ pub fn line(compared: &Compared, row: &Row, form: Form, theme: Theme) -> Line<'s
         (0, _) => ("+", Some(Role::Good)),
         (_, 0) => ("-", Some(Role::Bad)),
         (len, _) if (0..len).any(differs) => ("≠", None),
+        _ if is_open(compared, row) => ("▸", Some(Role::Next)),
         _ => ("│", None),
+    };
+    let (own_role, sign_role) = match own_role {
+        Some(Role::Next) => (None, Role::Next),
+        Some(role) => (Some(role), role),
+        None if sign == "≠" => (None, Role::Changed),
+        None => (None, Role::Frame),
     };
     let mut spans = Vec::new();
     for (which, len) in [(Which::A, row.a_len), (Which::B, row.b_len)] {
@@ -102,14 +109,16 @@ pub fn line(compared: &Compared, row: &Row, form: Form, theme: Theme) -> Line<'s
             }));
         }
         if which == Which::A {
-            spans.push(theme.span(format!(" {sign} "), own_role.unwrap_or(sign_role(sign))));
+            spans.push(theme.span(format!(" {sign} "), sign_role));
         }
     }
     Line::from(spans)
 }
 
-fn sign_role(sign: &str) -> Role {
-    if sign == "≠" { Role::Changed } else { Role::Frame }
+/// Whether the place that the user went to is on the line.
+fn is_open(compared: &Compared, row: &Row) -> bool {
+    let open = compared.open.map(Place::number);
+    open.is_some_and(|open| (row.at.number()..row.end().number()).contains(&open))
 }
 
 /// The line that stands for a stretch in which nothing is known to differ.
