@@ -1,6 +1,9 @@
 //! The binary view of system libraries against what readelf says of them. Without readelf the test is shown as ignored;
 //! `WHEELWRIGHT_CI=1` makes that a failure.
 
+#[path = "ci/strict.rs"]
+mod strict;
+
 use libtest_mimic::{Arguments, Failed, Trial};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -10,7 +13,7 @@ use wheelwright::engine::file::Windows;
 
 fn main() -> ExitCode {
     let has_readelf = Command::new("readelf").arg("--version").output().is_ok();
-    let is_ci = std::env::var_os("WHEELWRIGHT_CI").is_some_and(|value| value == "1");
+    let is_ci = strict::is_strict();
     let name = if has_readelf { "system_libraries_read_as_readelf_reads_them" } else { "ignored: no readelf here" };
     let trial = Trial::test(name, move || if has_readelf { compare_all() } else { Err("no readelf here".into()) });
     let trial = trial.with_ignored_flag(!has_readelf && !is_ci);

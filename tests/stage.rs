@@ -1,6 +1,8 @@
 //! The pipeline on real files: what it costs, what it predicts, what it leaves, forward and back.
 #![allow(missing_docs)]
 
+#[path = "ci/strict.rs"]
+mod strict;
 mod support;
 
 use libtest_mimic::{Arguments, Failed, Trial};
@@ -37,7 +39,7 @@ fn main() {
         Trial::test("a_read_only_output_is_patched", a_read_only_output_is_patched),
     ];
     let reason = no_loop_mounts();
-    let ci = std::env::var_os("WHEELWRIGHT_CI").is_some();
+    let ci = strict::is_strict();
     trials.push(match (reason, ci) {
         (None, _) => Trial::test("on_xfs_the_copy_is_a_reflink", on_xfs_the_copy_is_a_reflink),
         (Some(reason), _) => {

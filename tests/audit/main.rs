@@ -4,6 +4,8 @@
 
 mod cargo_cache;
 mod real_files;
+#[path = "../ci/strict.rs"]
+mod strict;
 mod tags;
 
 use libtest_mimic::{Arguments, Failed, Trial};
@@ -15,9 +17,7 @@ struct Missing(String);
 fn trial(name: &str, needs: Result<(), Missing>, run: fn() -> Result<(), Failed>) -> Trial {
     match needs {
         Ok(()) => Trial::test(name, run),
-        Err(Missing(reason)) if std::env::var_os("WHEELWRIGHT_CI").is_some_and(|value| value == "1") => {
-            Trial::test(name, move || Err(reason.into()))
-        }
+        Err(Missing(reason)) if strict::is_strict() => Trial::test(name, move || Err(reason.into())),
         Err(Missing(reason)) => Trial::test(format!("{name} ({reason})"), run).with_ignored_flag(true),
     }
 }

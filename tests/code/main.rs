@@ -6,6 +6,8 @@
 
 mod features;
 mod objdump;
+#[path = "../ci/strict.rs"]
+mod strict;
 mod sweep;
 mod users;
 
@@ -17,7 +19,7 @@ use std::process::Command;
 type Case = (&'static str, fn() -> Result<(), Failed>);
 
 fn main() {
-    let strict = std::env::var_os("WHEELWRIGHT_CI").is_some_and(|value| value == "1");
+    let strict = strict::is_strict();
     let lacking = if !cfg!(all(target_arch = "x86_64", target_os = "linux")) {
         Some("not x86-64 Linux")
     } else if Command::new("objdump").arg("--version").output().is_err() {

@@ -19,6 +19,8 @@ mod musl;
 mod opened;
 mod order;
 mod rooted;
+#[path = "../ci/strict.rs"]
+mod strict;
 mod sweep;
 mod trace;
 
@@ -32,7 +34,7 @@ pub struct Case {
 }
 
 fn main() {
-    let strict = std::env::var_os("WHEELWRIGHT_CI").is_some_and(|value| value == "1");
+    let strict = strict::is_strict();
     let built = cases::all().into_iter().chain(forms::all()).chain(files::all()).chain(loads::all());
     let built = built.chain(layouts::all()).chain(known::all()).chain(musl::all()).chain(differences::all());
     let built = built.chain(opened::all()).chain(order::all()).chain(rooted::all());

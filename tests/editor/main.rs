@@ -6,12 +6,16 @@ mod chain;
 mod damage;
 mod fixtures;
 mod headers;
+#[path = "../ci/outcome.rs"]
+mod outcome;
 mod refusals;
+#[path = "../ci/strict.rs"]
+mod strict;
 mod system;
 mod tools;
 mod ways;
 
-use libtest_mimic::{Arguments, Completion, Failed, Trial};
+use libtest_mimic::{Arguments, Trial};
 use std::path::Path;
 use std::process::ExitCode;
 use wheelwright::engine::Context;
@@ -30,16 +34,9 @@ fn main() -> ExitCode {
     let tests: Vec<Test> =
         [chain::TESTS, headers::TESTS, tools::TESTS, system::TESTS, refusals::TESTS, damage::TESTS, ways::TESTS]
             .concat();
-    let trials = tests.into_iter().map(|(name, test)| Trial::ignorable_test(name, move || finish(test()))).collect();
+    let trials =
+        tests.into_iter().map(|(name, test)| Trial::ignorable_test(name, move || outcome::finish(test()))).collect();
     libtest_mimic::run(&arguments, trials).exit_code()
-}
-
-fn finish(outcome: Outcome) -> Result<Completion, Failed> {
-    match outcome {
-        Ok(()) => Ok(Completion::Completed),
-        Err(reason) if std::env::var_os("WHEELWRIGHT_CI").is_some_and(|value| value == "1") => Err(reason.into()),
-        Err(reason) => Ok(Completion::ignored_with(reason)),
-    }
 }
 
 /// A `SetRpath`.

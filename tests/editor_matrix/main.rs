@@ -13,6 +13,8 @@ mod linkers;
 mod lint;
 mod machine;
 mod readelf;
+#[path = "../ci/strict.rs"]
+mod strict;
 mod table;
 mod workshop;
 
@@ -100,7 +102,7 @@ fn finish(outcome: Result<Outcome, String>) -> Result<Completion, Failed> {
     match outcome {
         Ok(Ok(())) => Ok(Completion::Completed),
         Ok(Err(faults)) => Err(faults.into()),
-        Err(reason) if std::env::var_os("WHEELWRIGHT_CI").is_some_and(|value| value == "1") => Err(reason.into()),
+        Err(reason) if strict::is_strict() => Err(reason.into()),
         Err(reason) => Ok(Completion::ignored_with(reason)),
     }
 }

@@ -8,6 +8,8 @@ mod kills;
 mod names;
 mod sequences;
 mod small;
+#[path = "../ci/strict.rs"]
+mod strict;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -19,7 +21,7 @@ fn main() {
     }
     let arguments = Arguments::from_args();
     let mut trials: Vec<Trial> = ALWAYS.iter().map(|(name, test)| Trial::test(*name, wrap(*test))).collect();
-    let ci = std::env::var_os("WHEELWRIGHT_CI").is_some();
+    let ci = strict::is_strict();
     // Which filesystems there are is the kernel's matter: nothing that could be installed is missing then.
     for (reason, tests, is_a_tool) in [
         (disks::no_second_filesystem(), SECOND_FILESYSTEM, false),

@@ -11,6 +11,8 @@ mod loading;
 mod names;
 mod workshop;
 
+#[path = "../ci/strict.rs"]
+mod strict;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -24,7 +26,7 @@ pub struct Case {
 }
 
 fn main() {
-    let strict = std::env::var_os("WHEELWRIGHT_CI").is_some_and(|value| value == "1");
+    let strict = strict::is_strict();
     let cases = loading::all()
         .into_iter()
         .chain(names::all())

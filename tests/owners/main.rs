@@ -6,6 +6,8 @@
 mod audited;
 mod garbled;
 mod python;
+#[path = "../ci/strict.rs"]
+mod strict;
 mod system;
 mod written;
 
@@ -18,9 +20,7 @@ use wheelwright::engine::owners::Owners;
 fn trial(name: &str, needs: Result<(), String>, run: fn() -> Result<(), Failed>) -> Trial {
     match needs {
         Ok(()) => Trial::test(name, run),
-        Err(reason) if std::env::var_os("WHEELWRIGHT_CI").is_some_and(|value| value == "1") => {
-            Trial::test(name, move || Err(reason.into()))
-        }
+        Err(reason) if strict::is_strict() => Trial::test(name, move || Err(reason.into())),
         Err(reason) => Trial::test(format!("{name} ({reason})"), run).with_ignored_flag(true),
     }
 }

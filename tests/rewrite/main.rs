@@ -9,6 +9,8 @@ mod hand;
 mod insertions;
 mod kills;
 mod refusals;
+#[path = "../ci/strict.rs"]
+mod strict;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 
@@ -17,7 +19,7 @@ fn main() {
         return kills::child(&told);
     }
     let arguments = Arguments::from_args();
-    let ci = std::env::var_os("WHEELWRIGHT_CI").is_some();
+    let ci = strict::is_strict();
     let mut trials: Vec<Trial> = ALWAYS.iter().map(|(name, test)| Trial::test(*name, wrap(*test))).collect();
     let mut when = |reason: Option<String>, tests: &[Named]| {
         for (name, test) in tests {

@@ -8,6 +8,8 @@ mod damage;
 mod lab;
 mod loaded;
 mod musl;
+#[path = "../ci/strict.rs"]
+mod strict;
 mod sweep;
 mod versions;
 
@@ -21,7 +23,7 @@ pub struct Case {
 }
 
 fn main() {
-    let strict = std::env::var_os("WHEELWRIGHT_CI").is_some_and(|value| value == "1");
+    let strict = strict::is_strict();
     let cases = cases::all().into_iter().chain(versions::all()).chain(musl::all()).chain(damage::all());
     let cases = cases.chain(sweep::all()).chain(loaded::all());
     let trials = cases.map(|case| match case.lacking {

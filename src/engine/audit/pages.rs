@@ -1,7 +1,7 @@
 //! The page of each finding: what it is, why it matters, how to see it, how to mend it. Part of the program, so that
 //! `explain` and the screen need no files.
 
-const PAGES: [(&str, &str); 22] = [
+const PAGES: [(&str, &str); 23] = [
     ("WW001", include_str!("../../../assets/findings/WW001.md")),
     ("WW002", include_str!("../../../assets/findings/WW002.md")),
     ("WW003", include_str!("../../../assets/findings/WW003.md")),
@@ -24,6 +24,7 @@ const PAGES: [(&str, &str); 22] = [
     ("WW026", include_str!("../../../assets/findings/WW026.md")),
     ("WW027", include_str!("../../../assets/findings/WW027.md")),
     ("WW029", include_str!("../../../assets/findings/WW029.md")),
+    ("WW031", include_str!("../../../assets/findings/WW031.md")),
 ];
 
 /// The page of finding `code` (`WW003`, in either case) as Markdown.

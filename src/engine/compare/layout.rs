@@ -1,22 +1,19 @@
-//! What lies where in one file: named regions, and items whose value can be said in words.
+//! What lies where in one file: named regions, items whose value can be said in words, and tables whose entries are read
+//! only when they are asked for.
 //!
-//! The readers of the three formats fill a [`Layout`]; here it is asked. Of two overlapping regions the one of the finer
-//! layer names the place: tables before sections, sections before segments.
+//! The readers of the three formats fill a [`Layout`]; what a run of bytes means is asked of two of them by `meaning`. Of two
+//! overlapping regions the one of the finer layer names the place: tables before sections, sections before segments.
 
-use super::alignment::ByteRun;
-use crate::engine::Result;
+use super::item::{Entries, Item};
+use super::tell::Tell;
 use crate::engine::file::ReadAt;
-use crate::engine::report::diff::{Class, RunKind};
+use crate::engine::report::diff::Class;
+use crate::engine::{Error, Result};
 use std::cmp::Reverse;
+use std::collections::BTreeMap;
 
-/// A longer text is cut.
-const LONGEST_TEXT: usize = 200;
-/// How far a string is followed from the byte that is looked at, in both directions.
-const STRING_REACH: u64 = 4096;
 /// How many regions that begin before a place are tried: names stand one behind another within their directory.
 const MOST_NESTED: usize = 64;
-/// At most this many changes are told of one run.
-const MOST_CHANGES: usize = 8;
 
 /// How fine a region is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -29,57 +26,128 @@ pub enum Layer {
     Segment,
 }
 
-/// A named stretch of the file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Region {
-    start: u64,
-    end: u64,
-    name: String,
-    class: Class,
-    is_strings: bool,
+/// What the bytes of a region are made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Content {
+    /// Anything.
+    Bytes,
+    /// NUL-terminated strings.
+    Strings,
 }
 
-/// A field or record, and what it says.
+/// A named stretch of the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Item {
+pub struct Region {
     /// Where it begins.
     pub start: u64,
     /// Where it ends.
     pub end: u64,
-    /// What kind of bytes it is.
-    pub class: Class,
-    /// What it is: `dynamic entry 3`.
+    /// Its name.
     pub name: String,
-    /// What it says: `DT_NEEDED libz.so.1`.
-    pub value: String,
+    /// What kind of bytes it holds.
+    pub class: Class,
+    /// What they are made of.
+    pub content: Content,
 }
 
-/// The regions and items of one file.
+/// Records of one size, one behind another.
+#[derive(Debug)]
+struct Table {
+    start: u64,
+    end: u64,
+    entry: u64,
+    entries: Box<dyn Entries>,
+}
+
+/// A stretch whose items are told when they are asked for.
+#[derive(Debug)]
+struct Teller {
+    start: u64,
+    end: u64,
+    tell: Box<dyn Tell>,
+}
+
+/// The items of a stretch.
+#[derive(Debug, Default)]
+pub struct Found {
+    /// The first of them.
+    pub items: Vec<Item>,
+    /// How many items and entries of tables there are beyond those.
+    pub more: u64,
+}
+
+/// The regions, items and tables of one file.
 #[derive(Debug, Default)]
 pub struct Layout {
     regions: [Vec<Region>; 3],
+    /// Where regions begin and end.
+    edges: Vec<u64>,
+    /// Tables and sections by name; nothing where two have one name.
+    by_name: BTreeMap<String, Option<(u64, u64)>>,
     items: Vec<Item>,
+    tables: Vec<Table>,
+    tellers: Vec<Teller>,
+    /// Where what lies in the file is loaded: offset, size, address.
+    loaded: Vec<(u64, u64, u64)>,
+    /// Who names the string at an offset: `NEEDED`.
+    owners: BTreeMap<u64, String>,
     last_section_end: u64,
 }
 
 impl Layout {
     /// Adds the region `start..start + size`, called `name`.
     pub fn region(&mut self, layer: Layer, class: Class, start: u64, size: u64, name: impl Into<String>) {
-        self.add(layer, class, start, size, name.into(), false);
+        self.add(layer, start, size, name.into(), class, Content::Bytes);
     }
 
     /// Adds a region that is made of NUL-terminated strings.
     pub fn strings(&mut self, layer: Layer, start: u64, size: u64, name: impl Into<String>) {
-        self.add(layer, Class::String, start, size, name.into(), true);
+        self.strings_of(layer, Class::String, start, size, name);
+    }
+
+    /// Adds a region that is made of NUL-terminated strings and of class `class`.
+    pub fn strings_of(&mut self, layer: Layer, class: Class, start: u64, size: u64, name: impl Into<String>) {
+        self.add(layer, start, size, name.into(), class, Content::Strings);
     }
 
     /// Adds an item of `size` bytes at `start`.
     pub fn item(&mut self, class: Class, start: u64, size: u64, name: impl Into<String>, value: impl Into<String>) {
-        let end = start.saturating_add(size);
-        self.items.push(Item { start, end, class, name: name.into(), value: value.into() });
+        self.add_item(Item::new(class, start, size, name, value));
     }
 
-    fn add(&mut self, layer: Layer, class: Class, start: u64, size: u64, name: String, is_strings: bool) {
+    /// Adds an item.
+    pub fn add_item(&mut self, item: Item) {
+        if item.end > item.start {
+            self.items.push(item);
+        }
+    }
+
+    /// Adds a table of entries of `entry` bytes each, which are read when they are asked for.
+    pub fn table(&mut self, start: u64, size: u64, entry: u64, entries: Box<dyn Entries>) {
+        if entry > 0 && size >= entry {
+            let end = start.saturating_add(size - size % entry);
+            self.tables.push(Table { start, end, entry, entries });
+        }
+    }
+
+    /// Has the items of the `size` bytes at `start` told by `tell` when they are asked for.
+    pub fn on_demand(&mut self, start: u64, size: u64, tell: Box<dyn Tell>) {
+        if size > 0 {
+            self.tellers.push(Teller { start, end: start.saturating_add(size), tell });
+        }
+    }
+
+    /// Notes that `size` bytes at `offset` are loaded at `address`.
+    pub fn loaded(&mut self, offset: u64, size: u64, address: u64) {
+        self.loaded.push((offset, size, address));
+    }
+
+    /// Notes who names the string at `offset`; the first to say so is told.
+    pub fn owner(&mut self, offset: u64, owner: impl Into<String>) {
+        self.owners.entry(offset).or_insert_with(|| owner.into());
+    }
+
+    fn add(&mut self, layer: Layer, start: u64, size: u64, name: String, class: Class, content: Content) {
         if size == 0 {
             return;
         }
@@ -88,7 +156,7 @@ impl Layout {
             self.last_section_end = self.last_section_end.max(end);
         }
         if let Some(list) = self.regions.get_mut(layer as usize) {
-            list.push(Region { start, end, name, class, is_strings });
+            list.push(Region { start, end, name, class, content });
         }
     }
 
@@ -97,8 +165,18 @@ impl Layout {
     pub fn ordered(mut self) -> Self {
         for list in &mut self.regions {
             list.sort_by_key(|region| (region.start, Reverse(region.end)));
+            self.edges.extend(list.iter().flat_map(|region| [region.start, region.end]));
+        }
+        self.edges.sort_unstable();
+        self.edges.dedup();
+        for region in self.regions.iter().take(Layer::Segment as usize).flatten() {
+            let place = (region.start, region.end);
+            self.by_name.entry(region.name.clone()).and_modify(|known| *known = None).or_insert(Some(place));
         }
         self.items.sort_by_key(|item| (item.start, Reverse(item.end)));
+        self.tables.sort_by_key(|table| (table.start, Reverse(table.end)));
+        self.tellers.sort_by_key(|teller| (teller.start, Reverse(teller.end)));
+        self.loaded.sort_unstable();
         self
     }
 
@@ -108,6 +186,33 @@ impl Layout {
             let before = list.get(..after)?.iter().rev().take(MOST_NESTED);
             before.into_iter().find(|region| region.end > offset).map(|region| (layer, region))
         })
+    }
+
+    /// The table or section that `offset` lies in; a segment is none.
+    #[must_use]
+    pub fn part_at(&self, offset: u64) -> Option<&Region> {
+        self.find(offset).filter(|(layer, _)| *layer < Layer::Segment as usize).map(|(_, region)| region)
+    }
+
+    /// Where the table or section called `name` begins and ends, if only one is called so.
+    #[must_use]
+    pub fn part_named(&self, name: &str) -> Option<(u64, u64)> {
+        self.by_name.get(name).copied().flatten()
+    }
+
+    /// The names of the tables or sections before and behind `offset`, which lies in none.
+    #[must_use]
+    pub fn neighbours(&self, offset: u64) -> (Option<&str>, Option<&str>) {
+        let fine = || self.regions.iter().take(Layer::Segment as usize);
+        let before = fine().flat_map(|list| {
+            let after = list.partition_point(|region| region.start <= offset);
+            list.get(..after).unwrap_or_default().iter().rev().take(MOST_NESTED)
+        });
+        let behind = fine().filter_map(|list| list.get(list.partition_point(|region| region.start <= offset)));
+        (
+            before.max_by_key(|region| region.end).map(|region| region.name.as_str()),
+            behind.min_by_key(|region| region.start).map(|region| region.name.as_str()),
+        )
     }
 
     /// The name of the part of the file that `offset` lies in.
@@ -125,23 +230,35 @@ impl Layout {
     }
 
     /// What kind of bytes stand at `offset`.
-    fn class_at(&self, offset: u64) -> Class {
+    #[must_use]
+    pub fn class_at(&self, offset: u64) -> Class {
         let item = self.items_within(offset, offset.saturating_add(1)).next().map(|item| item.class);
         item.or_else(|| self.find(offset).map(|(_, region)| region.class)).unwrap_or(Class::Padding)
     }
 
     /// The first place in `start..end` where another region begins; `end` when it is one and the same to there.
-    fn edge_within(&self, start: u64, end: u64) -> u64 {
+    #[must_use]
+    pub fn edge_within(&self, start: u64, end: u64) -> u64 {
         let here = self.find(start);
-        let borders = self.regions.iter().flat_map(|list| {
-            let first = list.partition_point(|region| region.start <= start);
-            list.get(first..).unwrap_or_default().iter().map(|region| region.start).take_while(|edge| *edge < end)
-        });
-        let ends = here.map(|(_, region)| region.end);
-        let mut edges: Vec<u64> = borders.chain(ends).filter(|edge| *edge < end).collect();
-        edges.sort_unstable();
+        let first = self.edges.partition_point(|edge| *edge <= start);
+        let edges = self.edges.get(first..).unwrap_or_default().iter().copied().take_while(|edge| *edge < end);
         let is_other = |edge: &u64| self.find(*edge).map(|(_, region)| region) != here.map(|(_, region)| region);
         edges.into_iter().find(is_other).unwrap_or(end)
+    }
+
+    /// The address at which the byte at `offset` is loaded.
+    #[must_use]
+    pub fn address_of(&self, offset: u64) -> Option<u64> {
+        let after = self.loaded.partition_point(|(start, ..)| *start <= offset);
+        let before = self.loaded.get(..after)?.iter().rev().take(MOST_NESTED);
+        let (start, _, address) = before.into_iter().find(|(start, size, _)| offset - start < *size)?;
+        address.checked_add(offset - start)
+    }
+
+    /// Who names the string that begins at `offset`, or one that is its end.
+    #[must_use]
+    pub fn owner_within(&self, start: u64, end: u64) -> Option<&str> {
+        self.owners.range(start..end.max(start)).next().map(|(_, owner)| owner.as_str())
     }
 
     fn items_within(&self, start: u64, end: u64) -> impl Iterator<Item = &Item> {
@@ -151,142 +268,64 @@ impl Layout {
         from.take_while(move |item| item.start < end).filter(move |item| item.end > start)
     }
 
-    fn string_at(&self, source: &dyn ReadAt, offset: u64) -> Result<Option<Text>> {
-        let Some((_, region)) = self.find(offset).filter(|(_, region)| region.is_strings) else { return Ok(None) };
-        let start = region.start.max(offset.saturating_sub(STRING_REACH));
-        let end = region.end.min(offset.saturating_add(STRING_REACH)).min(source.size());
-        let before = source.bytes(start, offset - start)?;
-        let after = source.bytes(offset, end.saturating_sub(offset))?;
-        let head = before.rsplit(|byte| *byte == 0).next().unwrap_or_default();
-        let tail = after.split(|byte| *byte == 0).next().unwrap_or_default();
-        let text = String::from_utf8_lossy(&[head, tail].concat()).into_owned();
-        Ok(Some(Text { text, end: offset + tail.len() as u64 }))
-    }
-}
-
-/// A string of a file, and the offset of the NUL behind it.
-struct Text {
-    text: String,
-    end: u64,
-}
-
-/// One file with its layout.
-pub struct Side<'a> {
-    /// The file.
-    pub source: &'a dyn ReadAt,
-    /// What lies where in it.
-    pub layout: &'a Layout,
-}
-
-/// A part of a run that lies in one region, and what it is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Part {
-    /// Its bytes.
-    pub run: ByteRun,
-    /// The region.
-    pub region: String,
-    /// What kind of bytes they are.
-    pub class: Class,
-    /// What they are, old and new.
-    pub meaning: Option<String>,
-}
-
-/// The parts of `run`, each with what its bytes are in both files.
-///
-/// # Errors
-/// [`crate::engine::Error::Io`] when a string can't be read.
-pub fn parts(a: &Side<'_>, b: &Side<'_>, run: ByteRun) -> Result<Vec<Part>> {
-    let mut parts = Vec::new();
-    let own = if run.kind == RunKind::Inserted { b.layout } else { a.layout };
-    let (mut at, end) = (run.offset(), run.offset() + run.len);
-    while at < end {
-        let edge = own.edge_within(at, end);
-        let done = at - run.offset();
-        let (in_a, in_b) = match run.kind {
-            RunKind::Changed => (run.a + done, run.b + done),
-            RunKind::Inserted => (run.a, run.b + done),
-            RunKind::Removed => (run.a + done, run.b),
-        };
-        let piece = ByteRun { kind: run.kind, a: in_a, b: in_b, len: edge - at };
-        parts.push(Part {
-            run: piece,
-            region: own.region_at(at),
-            class: own.class_at(at),
-            meaning: meaning(a, b, piece)?,
-        });
-        at = edge;
-    }
-    Ok(parts)
-}
-
-/// What the bytes of `run` are in both files, old and new.
-fn meaning(a: &Side<'_>, b: &Side<'_>, run: ByteRun) -> Result<Option<String>> {
-    let mut changes = Vec::new();
-    let mut total = 0;
-    let (end_a, end_b) = run.ends();
-    let mut add = |words: String| {
-        total += 1;
-        if changes.len() < MOST_CHANGES {
-            changes.push(words);
-        }
-    };
-    match run.kind {
-        RunKind::Changed => {
-            // The same distance from the run's start, in the other file.
-            let across = |offset: u64| offset.max(run.a).min(end_a) - run.a + run.b;
-            for item in a.layout.items_within(run.a, end_a) {
-                add(change(item, b.layout.items_within(across(item.start), across(item.end)).next()));
+    /// The items of `start..end`, those of tables included: the first `most`, and how many there are beyond.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when an entry can't be read; one that is damaged is left out.
+    pub fn items_of(&self, source: &dyn ReadAt, start: u64, end: u64, most: usize) -> Result<Found> {
+        let mut found = Found::default();
+        for item in self.items_within(start, end) {
+            if found.items.len() < most {
+                found.items.push(item.clone());
+            } else {
+                found.more += 1;
             }
         }
-        RunKind::Inserted => b.layout.items_within(run.b, end_b).for_each(|item| add(said(item))),
-        RunKind::Removed => a.layout.items_within(run.a, end_a).for_each(|item| add(said(item))),
-    }
-    if total > changes.len() {
-        changes.push(format!("and {} more", total - changes.len()));
-    }
-    if changes.is_empty() && run.kind == RunKind::Changed {
-        let (old, new) = (a.layout.string_at(a.source, run.a)?, b.layout.string_at(b.source, run.b)?);
-        if let (Some(old), Some(new)) = (old, new) {
-            let behind = (end_a - run.a) > (old.end - run.a).max(new.end - run.b) + 1;
-            let more = if behind { ", and what follows" } else { "" };
-            changes.push(format!("\"{}\" \u{2192} \"{}\"{more}", clipped(&old.text), clipped(&new.text)));
+        let after = self.tables.partition_point(|table| table.start < end);
+        let tables = self.tables.get(..after).unwrap_or_default().iter().rev();
+        // Tables that begin further before are none that reach here, but in a garbled file.
+        let within = tables.filter(|table| table.end > start).take(MOST_NESTED);
+        for table in within {
+            let first = start.saturating_sub(table.start) / table.entry;
+            let last = (end.min(table.end) - table.start).div_ceil(table.entry);
+            let room = most.saturating_sub(found.items.len());
+            let stop = last.min(first.saturating_add(room as u64));
+            for number in first..stop {
+                let offset = table.start + number * table.entry;
+                let items = match table.entries.entry(source, number, offset) {
+                    Ok(items) => items,
+                    Err(Error::Malformed { .. }) => continue,
+                    Err(other) => return Err(other),
+                };
+                found.items.extend(items.into_iter().filter(|item| item.start < end && item.end > start));
+                if found.items.len() >= most {
+                    found.more += last - number - 1;
+                    break;
+                }
+            }
+            if room == 0 {
+                found.more += last - first;
+            }
         }
-    }
-    if run.kind == RunKind::Changed {
-        let (here, there) = (a.layout.region_at(run.a), b.layout.region_at(run.b));
-        if here != there {
-            changes.push(format!("in the second file: {there}"));
+        let after = self.tellers.partition_point(|teller| teller.start < end);
+        let tellers = self.tellers.get(..after).unwrap_or_default().iter().rev();
+        for teller in tellers.take(MOST_NESTED).filter(|teller| teller.end > start) {
+            match teller.tell.items(source, start.max(teller.start), end.min(teller.end)) {
+                Ok(items) => found.items.extend(items),
+                Err(Error::Malformed { .. }) => {}
+                Err(other) => return Err(other),
+            }
         }
-    }
-    Ok((!changes.is_empty()).then(|| changes.join("; ")))
-}
-
-fn said(item: &Item) -> String {
-    format!("{}: {}", item.name, clipped(&item.value))
-}
-
-fn change(old: &Item, new: Option<&Item>) -> String {
-    let (name, value) = (&old.name, clipped(&old.value));
-    match new {
-        Some(new) if new.name == *name && new.value == old.value => format!("{name}: {value}"),
-        Some(new) if new.name == *name => format!("{name}: {value} \u{2192} {}", clipped(&new.value)),
-        Some(new) => format!("{name}: {value} \u{2192} {}: {}", new.name, clipped(&new.value)),
-        None => format!("{name}: {value} \u{2192} something else"),
-    }
-}
-
-/// `text`, cut where it is longer than a line or two.
-fn clipped(text: &str) -> String {
-    match text.char_indices().nth(LONGEST_TEXT) {
-        Some((end, _)) => format!("{}...", text.get(..end).unwrap_or_default()),
-        None => text.to_owned(),
+        found.items.sort_by_key(|item| (item.start, Reverse(item.end)));
+        found.more += found.items.len().saturating_sub(most) as u64;
+        found.items.truncate(most);
+        Ok(found)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::file::MemoryBytes;
 
     fn layout() -> Layout {
         let mut layout = Layout::default();
@@ -294,6 +333,7 @@ mod tests {
         layout.region(Layer::Section, Class::Code, 20, 30, ".text");
         layout.strings(Layer::Section, 50, 12, ".dynstr");
         layout.region(Layer::Table, Class::Header, 0, 10, "header");
+        layout.loaded(20, 30, 0x1020);
         layout.ordered()
     }
 
@@ -311,19 +351,34 @@ mod tests {
             assert_eq!(layout.region_at(offset), name);
         }
         assert_eq!((layout.edge_within(15, 90), layout.edge_within(20, 90), layout.edge_within(20, 40)), (20, 50, 40));
+        assert_eq!(layout.neighbours(12), (Some("header"), Some(".text")));
+        assert_eq!(layout.neighbours(70), (Some(".dynstr"), None));
+        assert_eq!(layout.part_named(".text"), Some((20, 50)));
+        assert_eq!((layout.part_at(70), layout.address_of(21), layout.address_of(50)), (None, Some(0x1021), None));
+    }
+
+    #[derive(Debug)]
+    struct Numbers;
+
+    impl Entries for Numbers {
+        fn entry(&self, _: &dyn ReadAt, number: u64, offset: u64) -> Result<Vec<Item>> {
+            Ok(vec![Item::new(Class::Symbol, offset, 4, format!("entry {number}"), "0")])
+        }
     }
 
     #[test]
-    fn items_and_strings_are_told_old_and_new() {
-        let (mut a, mut b) = (layout(), layout());
-        a.item(Class::Header, 4, 4, "e_flags", "0x1");
-        b.item(Class::Header, 4, 4, "e_flags", "0x2");
-        let bytes = |name: &[u8]| MemoryBytes::new("a".into(), [&[0; 51], name, &[0; 40]].concat());
-        let (old, new) = (bytes(b"liba.so"), bytes(b"libb.so"));
-        let (a, b) = (Side { source: &old, layout: &a }, Side { source: &new, layout: &b });
-        let same = |offset| ByteRun { kind: RunKind::Changed, a: offset, b: offset, len: 1 };
-        assert_eq!(meaning(&a, &b, same(7)).unwrap().unwrap(), "e_flags: 0x1 \u{2192} 0x2");
-        assert_eq!(meaning(&a, &b, same(54)).unwrap().unwrap(), "\"liba.so\" \u{2192} \"libb.so\"");
-        assert_eq!(meaning(&a, &b, same(30)).unwrap(), None);
+    fn of_a_table_only_the_wanted_entries_are_read() {
+        let mut layout = Layout::default();
+        layout.table(100, 4_000_003, 4, Box::new(Numbers));
+        layout.item(Class::Header, 90, 10, "head", "1");
+        let layout = layout.ordered();
+        let source = crate::engine::file::MemoryBytes::new("a".into(), Vec::new());
+        let names = |start, end| {
+            let found = layout.items_of(&source, start, end, 3).unwrap();
+            (found.items.into_iter().map(|item| item.name).collect::<Vec<_>>(), found.more)
+        };
+        assert_eq!(names(107, 109), (vec!["entry 1".into(), "entry 2".into()], 0));
+        assert_eq!(names(95, 5_000_000), (vec!["head".into(), "entry 0".into(), "entry 1".into()], 999_998));
+        assert_eq!(names(4_000_100, 4_000_103), (Vec::<String>::new(), 0));
     }
 }

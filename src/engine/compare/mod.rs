@@ -4,32 +4,51 @@
 //! the runs that differ are told by what they are ([`layout`]). The report is the [`DiffDocument`]; printing it is left to
 //! others.
 
+mod align;
+mod aligned;
 mod alignment;
+mod content;
+mod explain;
 mod input;
+mod item;
 mod layout;
 mod listed;
+mod meaning;
 mod question;
 mod regions_elf;
 mod regions_macho;
 mod regions_pe;
+mod rows;
 mod scan;
+mod strings;
 mod structure;
+mod tell;
 mod telling;
+mod verdict;
+mod words;
 
+use crate::engine::binary::elf::Tables;
 use crate::engine::binary::{self, Binary, Format};
 use crate::engine::file::{Identity, ReadAt, Windows};
 use crate::engine::report::diff::{AlignedBy, Class, ClassTotal, DiffDocument, DifferingBytes, Map, Run, RunKind};
 use crate::engine::{Context, Error, Result};
+use align::align;
+pub use aligned::{Aligned, Piece, Place, Which};
 use alignment::{Alignment, ByteRun};
+use explain::Explanation;
+pub use explain::Logged;
 pub use input::Input;
-use layout::{Layout, Part, Side, parts};
+use layout::Layout;
 use listed::Listed;
+use meaning::{Part, Side, parts};
 pub use question::Question;
+pub use rows::{Row, Rows};
 use scan::{How, Reached, Scanned, scan};
 use std::collections::BTreeMap;
 use std::path::Path;
 use structure::{Facts, changes};
 use telling::Telling;
+use verdict::verdict;
 
 /// The schema of the document.
 const SCHEMA: &str = "wheelwright/diff/1";
@@ -64,18 +83,20 @@ pub fn answer_streaming(
     partial: &mut dyn FnMut(&DiffDocument),
     context: &Context,
 ) -> Result<DiffDocument> {
-    let alignment = alignment_of(a, b, question);
-    let mut document = blank(a, b, alignment.by);
-    let mut tongue = Tongue::default();
-    let found = if same_inode(&a.file, &b.file)? {
+    let same = same_inode(&a.file, &b.file)?;
+    let asked = if same { Some(AlignedBy::Offset) } else { question.alignment };
+    let alignment = alignment_of(a, b, asked, context)?;
+    let mut document = blank(a, b, alignment.by, question);
+    let mut teller = Teller::new(a, b, question);
+    let found = if same {
         let scanned = Scanned { compared: 0, skipped: a.size() };
         Reached { listed: Listed::new(a.size(), b.size()), scanned }
     } else {
         let how = How::suiting(alignment.paired(), question.from);
         let on_the_way = &mut |so_far: Reached| {
             note(&so_far, &mut document);
-            tongue.tell(a, b, &so_far.listed, &mut document)?;
-            document.verdict = format!("{} so far", verdict(&document));
+            teller.tell(&so_far.listed, &mut document)?;
+            document.verdict = format!("{}, so far", verdict(&document));
             partial(&document);
             Ok(())
         };
@@ -83,19 +104,22 @@ pub fn answer_streaming(
     };
     note(&found, &mut document);
     document.equal = found.listed.total() == 0;
-    tongue.tell(a, b, &found.listed, &mut document)?;
+    teller.tell(&found.listed, &mut document)?;
     document.verdict = verdict(&document);
     Ok(document)
 }
 
 /// How the bytes of the two files are set against each other.
-fn alignment_of(a: &Input, b: &Input, question: &Question) -> Alignment {
-    let _ = question.alignment;
-    Alignment::by_offset(a.size(), b.size())
+fn alignment_of(a: &Input, b: &Input, asked: Option<AlignedBy>, context: &Context) -> Result<Alignment> {
+    if matches!(asked, Some(AlignedBy::Offset | AlignedBy::Content)) {
+        return align(a, b, None, None, asked, context);
+    }
+    let (old, new) = (readable(binary::read(&a.file))?, readable(binary::read(&b.file))?);
+    align(a, b, old.as_ref(), new.as_ref(), asked, context)
 }
 
 /// A document of which nothing is known yet.
-fn blank(a: &Input, b: &Input, aligned_by: AlignedBy) -> DiffDocument {
+fn blank(a: &Input, b: &Input, aligned_by: AlignedBy, question: &Question) -> DiffDocument {
     DiffDocument {
         schema: SCHEMA.into(),
         a: a.path.clone(),
@@ -112,7 +136,7 @@ fn blank(a: &Input, b: &Input, aligned_by: AlignedBy) -> DiffDocument {
         bytes_compared: 0,
         bytes_skipped: 0,
         bytes: DifferingBytes::default(),
-        edits: None,
+        edits: question.edits.as_deref().map(Logged::words),
         unexplained: None,
         runs_total: 0,
         runs: Vec::new(),
@@ -133,35 +157,63 @@ fn note(found: &Reached, document: &mut DiffDocument) {
 }
 
 /// What is needed to say what runs are, read when the first of them is found.
-#[derive(Default)]
-struct Tongue {
-    layouts: Option<(Option<Layout>, Option<Layout>)>,
+struct Teller<'a> {
+    a: &'a Input,
+    b: &'a Input,
+    question: &'a Question,
+    known: Option<Known<'a>>,
     telling: Telling,
 }
 
-impl Tongue {
+/// What is known of both files.
+struct Known<'a> {
+    old: Option<Layout>,
+    new: Option<Layout>,
+    explanation: Option<Explanation<'a>>,
+}
+
+impl<'a> Teller<'a> {
+    fn new(a: &'a Input, b: &'a Input, question: &'a Question) -> Self {
+        Self { a, b, question, known: None, telling: Telling::default() }
+    }
+
     /// Says what the runs are, and what that makes of the structure.
-    fn tell(&mut self, a: &Input, b: &Input, listed: &Listed, document: &mut DiffDocument) -> Result<()> {
+    fn tell(&mut self, listed: &Listed, document: &mut DiffDocument) -> Result<()> {
         if listed.total() == 0 {
             return Ok(());
         }
-        let (ours, theirs) = (&a.file, &b.file);
-        if self.layouts.is_none() {
-            let (old, new) = (readable(binary::read(ours))?, readable(binary::read(theirs))?);
-            document.structure = changes(&Facts::of(ours, old.as_ref())?, &Facts::of(theirs, new.as_ref())?);
-            self.layouts = Some((layout_of(ours, old.as_ref())?, layout_of(theirs, new.as_ref())?));
-        }
-        let sides = match &self.layouts {
-            Some((Some(old), Some(new))) => {
-                Some((Side { source: ours, layout: old }, Side { source: theirs, layout: new }))
+        let (ours, theirs) = (&self.a.file, &self.b.file);
+        let known = match &mut self.known {
+            Some(known) => known,
+            unknown => {
+                let (old, new) = (readable(binary::read(ours))?, readable(binary::read(theirs))?);
+                document.structure = changes(&Facts::of(ours, old.as_ref())?, &Facts::of(theirs, new.as_ref())?);
+                let edits = self.question.edits.as_deref();
+                unknown.insert(Known {
+                    old: layout_of(ours, old.as_ref())?,
+                    new: layout_of(theirs, new.as_ref())?,
+                    explanation: edits.map(|edits| Explanation::of(ours, theirs, edits)).transpose()?,
+                })
             }
-            _ => None,
         };
-        let told = self.telling.tell(listed.runs(), &mut document.runs, |run| match &sides {
-            Some((old, new)) => Ok(parts(old, new, run)?.into_iter().map(told).collect()),
-            None => Ok(vec![untold(run)]),
+        let sides = known
+            .old
+            .as_ref()
+            .zip(known.new.as_ref())
+            .map(|(old, new)| (Side { source: ours, layout: old }, Side { source: theirs, layout: new }));
+        let parts_told = self.telling.tell(listed.runs(), &mut document.runs, |run| {
+            let mut runs = Vec::new();
+            for (part, explained_by) in explain::explained(known.explanation.as_ref(), &[run])? {
+                let start = runs.len();
+                match &sides {
+                    Some((old, new)) => runs.extend(parts(old, new, part)?.into_iter().map(told)),
+                    None => runs.push(untold(part)),
+                }
+                runs.iter_mut().skip(start).for_each(|run: &mut Run| run.explained_by.clone_from(&explained_by));
+            }
+            Ok(runs)
         })?;
-        document.runs_total += told.saturating_sub(listed.runs().len() as u64);
+        document.runs_total += parts_told.saturating_sub(listed.runs().len() as u64);
         let mut classes: BTreeMap<Class, (u64, u64)> = BTreeMap::new();
         for run in &document.runs {
             let (runs, bytes) = classes.entry(run.class).or_default();
@@ -169,6 +221,8 @@ impl Tongue {
             *bytes += run.len;
         }
         document.bytes.code = classes.get(&Class::Code).map_or(0, |(_, bytes)| *bytes);
+        document.findings.clear();
+        explain::count(document);
         document.by_class =
             classes.into_iter().map(|(class, (runs, bytes))| ClassTotal { class, runs, bytes }).collect();
         Ok(())
@@ -176,7 +230,7 @@ impl Tongue {
 }
 
 fn told(part: Part) -> Run {
-    let Part { run, region, class, meaning } = part;
+    let Part { run, region, class, meaning, .. } = part;
     Run { region: Some(region), class, meaning, ..untold(run) }
 }
 
@@ -191,15 +245,6 @@ fn untold(run: ByteRun) -> Run {
         class: Class::Other,
         meaning: None,
         explained_by: None,
-    }
-}
-
-/// What was found, in one line.
-fn verdict(document: &DiffDocument) -> String {
-    let bytes = &document.bytes;
-    match document.equal {
-        true => "equal to the last byte".to_owned(),
-        false => format!("{} bytes changed, {} inserted, {} removed", bytes.changed, bytes.inserted, bytes.removed),
     }
 }
 
@@ -218,12 +263,14 @@ fn readable<T>(result: Result<T>) -> Result<Option<T>> {
 }
 
 fn layout_of(source: &Windows, binary: Option<&Binary>) -> Result<Option<Layout>> {
+    // An ELF file whose dynamic section leads nowhere still has headers and sections.
+    if binary::sniff(source)? == Some(Format::Elf) {
+        let tables = readable(Tables::read(source))?;
+        return Ok(tables.map(|tables| readable(regions_elf::layout(source, &tables))).transpose()?.flatten());
+    }
     let Some(binary) = binary else { return Ok(None) };
     match binary.format {
-        Format::Elf => match binary.slices.first().and_then(|slice| slice.elf.as_ref()) {
-            Some(details) => readable(regions_elf::layout(source, details)),
-            None => Ok(None),
-        },
+        Format::Elf => Ok(None),
         Format::MachO => readable(regions_macho::layout(source)),
         Format::Pe => readable(regions_pe::layout(source)),
     }

@@ -1,5 +1,6 @@
 //! What is asked of a comparison besides its two files.
 
+use super::explain::Logged;
 use crate::engine::report::diff::AlignedBy;
 
 /// Options of a comparison; those by default compare from the first byte on.
@@ -10,4 +11,6 @@ pub struct Question {
     pub from: u64,
     /// By what the bytes are set against each other; chosen by what the files are when it is not said.
     pub alignment: Option<AlignedBy>,
+    /// The edits that were logged between the two files; `None` when none are known.
+    pub edits: Option<Vec<Logged>>,
 }

@@ -10,4 +10,4 @@ pub use commands::{Command, Image, command_name, kind};
 pub use exports::exported_with_prefixes;
 pub use segments::{Section, Segment, segments};
 pub use universal::{Place, could_be_universal, places};
-pub use view::read;
+pub use view::{arch, read};

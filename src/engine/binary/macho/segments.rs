@@ -34,6 +34,10 @@ pub struct Section {
     pub size: u64,
     /// Where it begins in the image; 0 for one without bytes in the file.
     pub offset: u64,
+    /// `flags`: the type in the low byte, and attributes.
+    pub flags: u32,
+    /// `reserved1` and `reserved2`: first indirect symbol and size of a stub, in the sections that have them.
+    pub reserved: [u32; 2],
 }
 
 /// The segments of `image`, in the file's order.
@@ -68,13 +72,16 @@ pub fn segments(image: &Image<'_>) -> Result<Vec<Segment>> {
             sections: Vec::new(),
         };
         for number in 0..count {
-            // section: sectname[16], segname[16], addr, size, offset.
+            // section: sectname[16], segname[16], addr, size, offset, align, reloff, nreloc, flags, reserved1, reserved2.
             let at = first + number * entry;
+            let offset = at + 32 + 2 * width;
             segment.sections.push(Section {
                 name: format!("{},{}", record.name(at + 16, 16)?, record.name(at, 16)?),
                 address: long(at + 32)?,
                 size: long(at + 32 + width)?,
-                offset: u64::from(record.word(at + 32 + 2 * width)?),
+                offset: u64::from(record.word(offset)?),
+                flags: record.word(offset + 16)?,
+                reserved: [record.word(offset + 20)?, record.word(offset + 24)?],
             });
         }
         found.push(segment);

@@ -74,7 +74,8 @@ fn object_kind(file_type: u32) -> ObjectKind {
 }
 
 /// The machine, named as `lipo -archs` names it.
-fn arch(image: &Image<'_>) -> Arch {
+#[must_use]
+pub fn arch(image: &Image<'_>) -> Arch {
     let subtype = image.subtype & !SUBTYPE_MASK;
     let name = match (image.cpu, subtype) {
         (7, _) => "i386",

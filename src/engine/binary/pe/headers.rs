@@ -31,8 +31,22 @@ pub mod directory {
     pub const EXPORT: usize = 0;
     /// The import directory.
     pub const IMPORT: usize = 1;
+    /// The resources.
+    pub const RESOURCE: usize = 2;
+    /// The table of functions for unwinding the stack.
+    pub const EXCEPTION: usize = 3;
     /// The attribute certificates; the one directory that gives a file offset.
     pub const CERTIFICATES: usize = 4;
+    /// The base relocations.
+    pub const BASE_RELOCATION: usize = 5;
+    /// The debug directory.
+    pub const DEBUG: usize = 6;
+    /// Thread-local storage.
+    pub const TLS: usize = 9;
+    /// The load configuration.
+    pub const LOAD_CONFIG: usize = 10;
+    /// The import address table.
+    pub const IMPORT_ADDRESS: usize = 12;
     /// The delay-load import directory.
     pub const DELAY_IMPORT: usize = 13;
 }
@@ -59,6 +73,8 @@ pub struct Section {
     pub offset: u64,
     /// How many bytes it has in the file.
     pub file_size: u64,
+    /// `Characteristics`.
+    pub characteristics: u32,
 }
 
 /// The headers of a PE file.
@@ -132,6 +148,7 @@ impl Headers {
                 address: u64::from(table.word(at + 12)?),
                 file_size: u64::from(table.word(at + 16)?),
                 offset: u64::from(table.word(at + 20)?),
+                characteristics: table.word(at + 36)?,
             });
         }
         Ok(Self {

@@ -1,0 +1,59 @@
+//! The dynamic section, entry by entry, and the strings that it names.
+
+use super::super::layout::Layout;
+use super::fields::Shape;
+use crate::engine::binary::elf::{FilterKind, StringTable, Tables};
+use crate::engine::report::diff::Class;
+use goblin::elf::dynamic::{DT_NEEDED, DT_RPATH, DT_RUNPATH, DT_SONAME, tag_to_str};
+
+/// More entries than this are not told one by one.
+const MOST_ENTRIES: u64 = 4096;
+
+/// Adds the dynamic entries to `layout`.
+pub fn add(tables: &Tables, strings: Option<&StringTable<'_>>, layout: &mut Layout) {
+    let Some((offset, size)) = tables.dynamic_range else { return };
+    let entry = 2 * Shape::of(tables).address();
+    let mut needed = 0;
+    for number in 0..(size / entry).min(MOST_ENTRIES) {
+        let name = format!("dynamic entry {number}");
+        let found = usize::try_from(number).ok().and_then(|number| tables.dynamic.get(number));
+        let Some(found) = found else {
+            // What stands behind the terminator is seen by nobody.
+            layout.item(Class::Dynamic, offset + number * entry, entry, name, "DT_NULL");
+            continue;
+        };
+        let tag = tag_name(found.d_tag);
+        let is_string = matches!(found.d_tag, DT_NEEDED | DT_SONAME | DT_RPATH | DT_RUNPATH)
+            || FilterKind::of_tag(found.d_tag).is_some();
+        let mut item = super::super::item::Item::new(
+            Class::Dynamic,
+            offset + number * entry,
+            entry,
+            name,
+            format!("{tag} {:#x}", found.d_val),
+        );
+        if is_string {
+            let text = strings.and_then(|strings| strings.get(found.d_val).ok()).map(|name| name.to_string());
+            let text = text.unwrap_or_else(|| format!("no string at {:#x}", found.d_val));
+            item.value = format!("{tag} {text}");
+            item = item.raw(found.d_val);
+            let mut owner = tag.trim_start_matches("DT_").to_owned();
+            if found.d_tag == DT_NEEDED {
+                needed += 1;
+                owner = format!("NEEDED {needed}");
+            }
+            if let Some((start, _)) = strings.and_then(|strings| strings.range) {
+                layout.owner(start.saturating_add(found.d_val), owner);
+            }
+        }
+        layout.add_item(item);
+    }
+}
+
+/// The tag's name, or its number.
+fn tag_name(tag: u64) -> String {
+    match tag_to_str(tag) {
+        "UNKNOWN_TAG" => format!("tag {tag:#x}"),
+        name => name.to_owned(),
+    }
+}

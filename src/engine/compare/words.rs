@@ -1,0 +1,144 @@
+//! The facts of a part of a run as one short line: `program header 2 (PT_LOAD) p_offset: 0x1000 → 0x2000`.
+
+use super::content;
+use super::layout::Layout;
+use super::meaning::{Change, Nature, Part, Side};
+use crate::engine::Result;
+use crate::engine::report::diff::RunKind;
+
+/// A longer text is cut.
+const LONGEST_TEXT: usize = 200;
+/// At most this many records are told of one run.
+const MOST_RECORDS: usize = 8;
+
+/// What `part` is, in words.
+///
+/// # Errors
+/// [`crate::engine::Error::Io`] when one of the files can't be read.
+pub fn meaning(a: &Side<'_>, b: &Side<'_>, part: &Part) -> Result<String> {
+    let mut said = Vec::new();
+    said.extend(place(a.layout, b.layout, part));
+    said.extend(records(part));
+    if part.changes.is_empty() {
+        said.push(bytes(a, b, part)?);
+    }
+    Ok(said.join("; "))
+}
+
+/// What became of the place, where it is not what it was.
+fn place(a: &Layout, b: &Layout, part: &Part) -> Option<String> {
+    let run = part.run;
+    let own = if run.kind == RunKind::Inserted { b } else { a };
+    let name = |layout: &Layout, offset| layout.part_at(offset).map_or_else(String::new, |region| region.name.clone());
+    let before = if run.kind == RunKind::Inserted { String::new() } else { name(a, run.a) };
+    let after = if run.kind == RunKind::Removed { String::new() } else { name(b, run.b) };
+    let left = if before.is_empty() { String::new() } else { format!(", where {before} stood") };
+    let filled = |fill: Option<content::Fill>| fill.map_or_else(String::new, |fill| format!(", filled with {fill}"));
+    Some(match part.nature {
+        Nature::InPlace => return None,
+        Nature::Vacated { to, .. } if run.kind == RunKind::Removed => format!("{before}, which moved to {to:#x}"),
+        Nature::Vacated { to, fill } => format!("vacated: {before} moved to {to:#x}{}", filled(fill)),
+        Nature::Gone { .. } if run.kind == RunKind::Removed => format!("{before}, which is gone"),
+        Nature::Gone { fill } => format!("{before} is gone{}", filled(fill)),
+        Nature::MovedHere { from, grown } => {
+            let length = match grown {
+                0 => String::new(),
+                1.. => format!(" and {grown} bytes longer"),
+                _ => format!(" and {} bytes shorter", grown.unsigned_abs()),
+            };
+            format!("{after}, moved here from {from:#x}{length}{left}")
+        }
+        Nature::New => format!("new: {after}{left}"),
+        Nature::Padding { .. } => {
+            let offset = run.offset();
+            match own.neighbours(offset) {
+                (Some(before), Some(behind)) => format!("padding between {before} and {behind}"),
+                (Some(before), None) => format!("behind {before}"),
+                (None, Some(behind)) => format!("before {behind}"),
+                (None, None) => format!("in {}", own.region_at(offset)),
+            }
+        }
+    })
+}
+
+/// The records that differ, each with its fields.
+fn records(part: &Part) -> Option<String> {
+    let mut texts: Vec<String> = Vec::new();
+    let (mut left, mut last): (u64, Option<(&str, &str)>) = (part.more, None);
+    for change in &part.changes {
+        let verb = verb(part, change);
+        let says = says(change);
+        // The fields of one record stand behind one name.
+        if last == Some((&change.name, verb)) && !change.field.is_empty() {
+            match texts.last_mut() {
+                Some(text) if texts_room(text) => text.push_str(&format!(", {}: {says}", change.field)),
+                _ => left += 1,
+            }
+            continue;
+        }
+        last = Some((&change.name, verb));
+        if texts.len() == MOST_RECORDS {
+            left += 1;
+            last = None;
+            continue;
+        }
+        let head = [verb, change.name.as_str(), change.field].into_iter().filter(|word| !word.is_empty());
+        let head = head.collect::<Vec<_>>().join(" ");
+        texts.push(if head.is_empty() { says } else { format!("{head}: {says}") });
+    }
+    if left > 0 {
+        texts.push(format!("and {left} more"));
+    }
+    (!texts.is_empty()).then(|| texts.join("; "))
+}
+
+fn texts_room(text: &str) -> bool {
+    text.len() < 2 * LONGEST_TEXT
+}
+
+/// Whether a record of a place that stays came or went.
+fn verb(part: &Part, change: &Change) -> &'static str {
+    let same = part.nature == Nature::InPlace;
+    match (&change.before, &change.after) {
+        (None, Some(_)) if same => "new",
+        (Some(_), None) if same => "gone",
+        (Some(_), None) if part.run.kind == RunKind::Changed => "once",
+        _ => "",
+    }
+}
+
+fn says(change: &Change) -> String {
+    match (&change.before, &change.after, &change.raw) {
+        (Some(before), _, Some((old, new))) => format!("{} ({old} \u{2192} {new})", clipped(before)),
+        (Some(before), Some(after), None) if before == after => clipped(before),
+        (Some(before), Some(after), None) => format!("{} \u{2192} {}", clipped(before), clipped(after)),
+        (one, other, _) => one.as_ref().or(other.as_ref()).map_or_else(String::new, |value| clipped(value)),
+    }
+}
+
+/// The bytes themselves, where nothing else is known of them.
+fn bytes(a: &Side<'_>, b: &Side<'_>, part: &Part) -> Result<String> {
+    let run = part.run;
+    let own = if run.kind == RunKind::Inserted { b.layout } else { a.layout };
+    let old = || content::shown(a.source, run.a, run.len);
+    let new = || content::shown(b.source, run.b, run.len);
+    let bytes = match (run.kind, part.nature) {
+        // The fill of a vacated place is told already; what stood there is told by its section.
+        (RunKind::Changed, Nature::Vacated { fill: Some(_), .. } | Nature::Gone { fill: Some(_) }) => {
+            format!("before: {}", old()?)
+        }
+        (RunKind::Changed, _) => format!("{} \u{2192} {}", old()?, new()?),
+        (RunKind::Inserted, _) => new()?,
+        (RunKind::Removed, _) => old()?,
+    };
+    let address = own.address_of(run.offset()).map(|address| format!("at address {address:#x}: "));
+    Ok(format!("{}{bytes}", address.unwrap_or_default()))
+}
+
+/// `text`, cut where it is longer than a line or two.
+fn clipped(text: &str) -> String {
+    match text.char_indices().nth(LONGEST_TEXT) {
+        Some((end, _)) => format!("{}...", text.get(..end).unwrap_or_default()),
+        None => text.to_owned(),
+    }
+}
