@@ -25,8 +25,7 @@ pub fn verb_by_verb() {
         EditRequest::SetExecStack(ExecStack::Asked),
         EditRequest::NoDefaultLib,
         EditRequest::AddDebugEntry,
-        EditRequest::SetOsAbi(3),
-        EditRequest::ClearSymbolVersion("__cxa_finalize".into()),
+        EditRequest::ClearSymbolVersion("puts".into()),
     ];
     for request in rest {
         assert_all(&shop, "liba.so", &[request]);

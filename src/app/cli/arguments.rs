@@ -266,11 +266,17 @@ pub struct Run {
 pub struct Diff {
     /// The first file.
     pub a: PathBuf,
-    /// The second file.
+    /// The second file. Both can lie in a wheel: `dist/pkg.whl/pkg/_pkg.so`.
     pub b: PathBuf,
     /// Print one JSON document.
     #[arg(long)]
     pub json: bool,
+    /// Set every byte against the one at its own offset, whatever was inserted or moved.
+    #[arg(long)]
+    pub same_offset: bool,
+    /// Explain by the edits that this document tells of: what `run`, `plan` or `elf` printed with --json. Can be repeated.
+    #[arg(long, value_name = "FILE")]
+    pub log: Vec<PathBuf>,
 }
 
 /// `recover`.

@@ -1,11 +1,12 @@
 //! `wheelwright diff A B`.
 
 use super::arguments::Diff;
-use super::output::{Output, Tone};
-use super::{FINDINGS, OK, environment, torn};
-use crate::engine::compare::compare;
-use crate::engine::report::diff::{DiffDocument, RunKind};
-use crate::engine::report::words::{self, counted};
+use super::output::Output;
+use super::{FINDINGS, OK, diff_text, environment, torn};
+use crate::engine::Context;
+use crate::engine::compare::{Input, Logged, Question, answer_streaming, made_of, read_log};
+use crate::engine::report::diff::AlignedBy;
+use crate::engine::stage::journaled_edits;
 use color_eyre::Result;
 
 /// Prints what differs.
@@ -18,58 +19,34 @@ pub fn diff(arguments: &Diff, output: &mut Output) -> Result<u8> {
     for said in torn::mend([a.as_path(), b.as_path()]) {
         output.note(format_args!("note: {said}"));
     }
-    let document = compare(&a, &b, &context)?;
+    let (a, b) = (Input::open(&a)?, Input::open(&b)?);
+    let question = Question {
+        alignment: arguments.same_offset.then_some(AlignedBy::Offset),
+        edits: edits(arguments, &a, &b, &context)?,
+        ..Question::default()
+    };
+    let document = answer_streaming(&a, &b, &question, &mut |_| (), &context)?;
     if arguments.json {
         output.json(&document)?;
     } else {
-        print(&document, output)?;
+        diff_text::print(&document, output)?;
     }
     Ok(if document.equal { OK } else { FINDINGS })
 }
 
-/// A meaning that is longer stands on a line of its own.
-const SHORT: usize = 34;
-
-fn print(document: &DiffDocument, output: &mut Output) -> Result<()> {
-    if document.equal {
-        return output.line("the files are equal to the last byte");
-    }
-    if !document.structure.is_empty() {
-        output.line(output.tone(Tone::Strong, "structure"))?;
-    }
-    for change in &document.structure {
-        let before = change.before.as_deref().unwrap_or("—");
-        let after = change.after.as_deref().unwrap_or("—");
-        if before.len() + after.len() <= SHORT {
-            output.line(format_args!("  {:<24} {before} → {after}", change.what))?;
-        } else {
-            output.line(format_args!("  {:<24} {before}", change.what))?;
-            output.line(format_args!("{:25}→ {after}", ""))?;
+/// The edits that are known: those of the documents that were named, else those that a session's journal has of the second
+/// file.
+fn edits(arguments: &Diff, a: &Input, b: &Input, context: &Context) -> Result<Option<Vec<Logged>>> {
+    if !arguments.log.is_empty() {
+        let mut edits = Vec::new();
+        for log in &arguments.log {
+            edits.extend(read_log(&environment::absolute(log), a, b, context)?);
         }
+        return Ok(Some(edits));
     }
-    let bytes: u64 = document.runs.iter().map(|run| run.len).sum();
-    let runs = counted(usize::try_from(document.runs_total).unwrap_or(usize::MAX), "run", "runs");
-    let heading = format!("{runs}, {} bytes", words::grouped(bytes));
-    output.line(output.tone(Tone::Strong, heading))?;
-    for run in &document.runs {
-        let kind = match run.kind {
-            RunKind::Changed => "changed",
-            RunKind::Inserted => "inserted",
-            RunKind::Removed => "removed",
-        };
-        let region = run.region.as_deref().unwrap_or("");
-        let meaning = run.meaning.as_deref().unwrap_or("");
-        let row = format!("  {:#010x} {:>8} {kind:<8} {region:<20}", run.offset, run.len);
-        if meaning.chars().count() <= SHORT {
-            output.line(format!("{row} {meaning}").trim_end())?;
-        } else {
-            output.line(row.trim_end())?;
-            output.line(format_args!("{:22}{meaning}", ""))?;
-        }
-    }
-    let left_out = document.runs_total.saturating_sub(document.runs.len() as u64);
-    if left_out > 0 {
-        output.line(format_args!("  … and {} more runs", words::grouped(left_out)))?;
-    }
-    Ok(())
+    let journaled = if b.member.is_some() { None } else { journaled_edits(&b.path)? };
+    Ok(match journaled {
+        Some(requests) => Some(vec![made_of(a, b, requests)?]),
+        None => None,
+    })
 }

@@ -9,6 +9,7 @@ mod audit_symbols;
 mod branches;
 mod build;
 mod diff;
+mod diff_text;
 mod effects;
 mod elf;
 mod environment;

@@ -101,8 +101,14 @@ impl Named {
     }
 
     fn at(&self, place: u64) -> Option<Symbol> {
-        let index = self.places.binary_search(&place).ok()?;
-        self.symbols.get(index).copied().flatten()
+        let index = match self.places.binary_search(&place) {
+            Ok(index) => return self.symbols.get(index).copied().flatten(),
+            Err(index) => index,
+        };
+        // What was found for a place nearby holds here too, if it reaches here.
+        let around = [index.checked_sub(1), Some(index)].into_iter().flatten();
+        let mut symbols = around.filter_map(|index| self.symbols.get(index).copied().flatten());
+        symbols.find(|symbol| (symbol.start..symbol.end()).contains(&place))
     }
 }
 
@@ -240,6 +246,7 @@ mod tests {
             Some(6),
         ];
         assert_eq!(found, expected);
-        assert_eq!(named.at(11), None, "a place that was not asked for");
+        let nearby = |place| named.at(place).map(|symbol| symbol.name);
+        assert_eq!((nearby(11), nearby(309)), (Some(1), None), "places that were not asked for");
     }
 }

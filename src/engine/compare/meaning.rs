@@ -75,6 +75,9 @@ pub enum Nature {
     },
     /// What stands here was nowhere in the first file.
     New,
+    /// It belongs to nothing any more, and holds what the first file has at the same offset: a part that moved away and was
+    /// not overwritten.
+    LeftBehind,
     /// It belongs to no table and no section.
     Padding {
         /// What is there in the second file; of removed bytes, what was there.
@@ -125,6 +128,10 @@ pub fn pieces<'a>(a: &'a Layout, b: &'a Layout, run: ByteRun) -> impl Iterator<I
         if run.kind != RunKind::Removed {
             in_b += done;
             len = len.min(b.edge_within(in_b, in_b.saturating_add(len)) - in_b);
+            if run.kind == RunKind::Inserted && b.part_at(in_b).is_none() {
+                // What a part left behind ends where the part did.
+                len = len.min(a.edge_within(in_b, in_b.saturating_add(len)) - in_b);
+            }
         }
         done += len;
         Some(ByteRun { kind: run.kind, a: in_a, b: in_b, len })
@@ -135,7 +142,7 @@ fn part(a: &Side<'_>, b: &Side<'_>, run: ByteRun) -> Result<Part> {
     let mut nature = nature(a, b, run)?;
     let seen_as = |kind| facts(a, b, ByteRun { kind, ..run });
     let (changes, more) = match &mut nature {
-        Nature::Vacated { .. } => (Vec::new(), 0),
+        Nature::Vacated { .. } | Nature::LeftBehind => (Vec::new(), 0),
         Nature::MovedHere { from, alike, .. } => {
             let (same, changes) = moved(a, b, run, *from)?;
             *alike = same;
@@ -192,7 +199,7 @@ fn bytes(a: &Side<'_>, b: &Side<'_>, run: ByteRun) -> Result<Option<Change>> {
 /// first: whether nothing does, and what.
 fn moved(a: &Side<'_>, b: &Side<'_>, run: ByteRun, from: u64) -> Result<(bool, Vec<Change>)> {
     let start = b.layout.part_at(run.b).map_or(run.b, |region| region.start);
-    let old_end = a.layout.part_at(from).map_or(from, |region| region.end);
+    let old_end = a.layout.part_at(from).map_or(from, |region| region.end).min(a.source.size());
     let old = from.saturating_add(run.b - start);
     let common = run.len.min(old_end.saturating_sub(old));
     let mut found: Vec<Change> = Vec::new();
@@ -263,8 +270,15 @@ fn nature(a: &Side<'_>, b: &Side<'_>, run: ByteRun) -> Result<Nature> {
             Some((start, _)) => Nature::Vacated { to: start, fill: fill()? },
             None => Nature::Gone { fill: fill()? },
         },
+        (None, None) if run.kind == RunKind::Inserted && is_left_behind(a, b, run)? => Nature::LeftBehind,
         (None, None) => Nature::Padding { fill: fill()? },
     })
+}
+
+/// Whether the inserted bytes of `run` are those of a part of the first file at the same offset.
+fn is_left_behind(a: &Side<'_>, b: &Side<'_>, run: ByteRun) -> Result<bool> {
+    let is_old = a.layout.part_at(run.b).is_some_and(|part| run.b + run.len <= part.end.min(a.source.size()));
+    Ok(is_old && content::first_difference(a.source, b.source, (run.b, run.b), run.len)?.is_none())
 }
 
 /// Whether the `len` bytes at `offset` are all of `region`.

@@ -20,6 +20,7 @@ pub fn meaning(a: &Side<'_>, b: &Side<'_>, part: &Part) -> Result<String> {
     let told = match part.nature {
         Nature::Vacated { fill, .. } => fill.is_some() || part.run.kind == RunKind::Removed,
         Nature::MovedHere { alike, .. } => alike,
+        Nature::LeftBehind => true,
         _ => false,
     };
     if part.changes.is_empty() && !told {
@@ -67,6 +68,11 @@ fn place(a: &Layout, b: &Layout, part: &Part) -> Option<String> {
             }
         }
         Nature::New => format!("new: {after}{left}"),
+        Nature::LeftBehind => {
+            let old = name(a, run.b);
+            let to = b.part_named(&old).map_or_else(String::new, |(start, _)| format!(", which moved to {start:#x}"));
+            format!("what is left of {old}{to}")
+        }
         Nature::Padding { .. } => {
             let offset = run.offset();
             match own.neighbours(offset) {
@@ -131,10 +137,13 @@ fn bytes(a: &Side<'_>, b: &Side<'_>, part: &Part) -> Result<String> {
     let run = part.run;
     let old = || content::shown(a.source, run.a, run.len);
     let new = || content::shown(b.source, run.b, run.len);
-    match run.kind {
-        RunKind::Changed => Ok(format!("{} \u{2192} {}", old()?, new()?)),
-        RunKind::Inserted => new(),
-        RunKind::Removed => old(),
+    match (run.kind, part.nature) {
+        (RunKind::Inserted | RunKind::Removed, Nature::Padding { fill: Some(fill) }) => {
+            Ok(if run.len == 1 { format!("a byte of {fill}") } else { format!("{} bytes of {fill}", run.len) })
+        }
+        (RunKind::Changed, _) => Ok(format!("{} \u{2192} {}", old()?, new()?)),
+        (RunKind::Inserted, _) => new(),
+        (RunKind::Removed, _) => old(),
     }
 }
 

@@ -76,6 +76,15 @@ impl Windows {
         Ok(Self { path: path.to_path_buf(), file, size, kept: Mutex::new(Vec::new()) })
     }
 
+    /// The open `file`, to be called `path` in errors.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when its size can't be read.
+    pub fn of(file: File, path: &Path) -> Result<Self> {
+        let size = file.metadata().map_err(Error::io("look at", path))?.len();
+        Ok(Self { path: path.to_path_buf(), file, size, kept: Mutex::new(Vec::new()) })
+    }
+
     /// The open file, for what needs its descriptor.
     #[must_use]
     pub fn file(&self) -> &File {
@@ -100,7 +109,11 @@ impl Windows {
         Ok(bytes)
     }
 
-    fn read_direct(&self, offset: u64, buffer: &mut [u8]) -> Result<()> {
+    /// Fills `buffer` from `offset` on with what the file holds now, whatever was kept of it.
+    ///
+    /// # Errors
+    /// As [`ReadAt::read_at`].
+    pub fn read_direct(&self, offset: u64, buffer: &mut [u8]) -> Result<()> {
         self.file.read_exact_at(buffer, offset).map_err(|error| {
             if error.kind() == std::io::ErrorKind::UnexpectedEof {
                 Error::malformed(&self.path, offset, format!("{} bytes, but the file ends before", buffer.len()))

@@ -1,6 +1,7 @@
 //! `wheelwright/elf/1`: what `wheelwright elf` found in each file, what it will do or has done to it, and what came of it.
 
 use super::audit::{Hardening, ReadError};
+use super::edits::LoggedEdit;
 use super::fit::Fit;
 use super::lossy;
 use super::proof::Proof;
@@ -107,6 +108,9 @@ pub struct ElfPlan {
     pub shifted: u64,
     /// Room, ways and layouts; null when there is nothing to do.
     pub fit: Option<Fit>,
+    /// The changes as typed data; null in documents of before there was such.
+    #[serde(default)]
+    pub edits: Option<Vec<LoggedEdit>>,
 }
 
 /// Zeros that are inserted.
@@ -222,6 +226,7 @@ impl From<&EditPlan> for ElfPlan {
             writes: plan.writes,
             shifted: plan.shifted,
             fit: plan.fit.clone(),
+            edits: Some(LoggedEdit::list(&plan.requests)),
         }
     }
 }

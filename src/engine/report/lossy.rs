@@ -106,6 +106,11 @@ fn shown(value: Value) -> Value {
     }
 }
 
+/// The text that is shown of a field made by [`text`], and the hex of its bytes where the text loses something.
+pub(super) fn parts(text: &str) -> (&str, Option<&str>) {
+    split(text).map_or((text, None), |(hex, shown)| (shown, Some(hex)))
+}
+
 fn split(text: &str) -> Option<(&str, &str)> {
     text.strip_prefix(MARK)?.split_once(MARK)
 }

@@ -5,6 +5,7 @@
 
 pub mod audit;
 pub mod diff;
+pub mod edits;
 pub mod elf;
 pub mod fit;
 pub mod fit_words;

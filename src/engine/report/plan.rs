@@ -1,5 +1,6 @@
 //! `wheelwright/plan/1`: the effects of every step.
 
+use super::edits::LoggedEdit;
 use super::fit::Fit;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -102,6 +103,9 @@ pub struct PlannedEffect {
     pub why: String,
     /// For an edit: the room there is, the ways that were weighed, the layout before and after; null where not known.
     pub fit: Option<Fit>,
+    /// For an edit: what is asked of the file and is not there yet; null for other effects.
+    #[serde(default)]
+    pub edits: Option<Vec<LoggedEdit>>,
 }
 
 /// A step that can't be taken for an artifact.

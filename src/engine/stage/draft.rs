@@ -214,8 +214,7 @@ impl Draft<'_> {
         let staged = self.places().staged(self.artifact);
         self.notes.extend(repair.notes.iter().cloned());
         if let Some(plan) = repair.artifact_edit.as_ref().filter(|plan| !plan.is_empty()) {
-            let action =
-                Action::Edit { path: staged, clean: self.artifact.path.clone(), plan: Some(Box::new(plan.clone())) };
+            let action = Action::edit(staged, self.artifact.path.clone(), plan);
             let effect = self.effect(action, &repair.why_artifact);
             self.push(effect.costing(plan.reads + plan.shifted, plan.writes + plan.shifted).saying(describe(plan)));
         }
@@ -224,7 +223,7 @@ impl Draft<'_> {
             if self.model.file(&path).is_some_and(|file| file.edited) {
                 continue;
             }
-            let action = Action::Edit { path, clean: graft.realpath.clone(), plan: Some(Box::new(graft.edit.clone())) };
+            let action = Action::edit(path, graft.realpath.clone(), &graft.edit);
             let effect = self.effect(action, &graft.why_edit).shared();
             self.push(
                 effect

@@ -2,6 +2,7 @@
 
 use crate::engine::project::{ArtifactId, Project};
 use crate::engine::repair::{EditPlan, EditRequest};
+use crate::engine::report::edits::LoggedEdit;
 use crate::engine::report::plan::PlannedEffect;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -87,10 +88,20 @@ pub enum Action {
         /// What the editor will do. Not journaled: going back needs the clean bytes only.
         #[serde(skip)]
         plan: Option<Box<EditPlan>>,
+        /// What is asked of the file, for those who read the journal.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        asked: Vec<LoggedEdit>,
     },
 }
 
 impl Action {
+    /// The edit of `path` that `plan` describes; its clean bytes are those of `clean`.
+    #[must_use]
+    pub fn edit(path: PathBuf, clean: PathBuf, plan: &EditPlan) -> Self {
+        let asked = LoggedEdit::list(&plan.requests);
+        Self::Edit { path, clean, plan: Some(Box::new(plan.clone())), asked }
+    }
+
     /// Its name in documents and journal.
     #[must_use]
     pub fn kind(&self) -> &'static str {
@@ -220,6 +231,10 @@ impl Effect {
             why: self.why.clone(),
             fit: match &self.action {
                 Action::Edit { plan: Some(plan), .. } => plan.fit.clone(),
+                _ => None,
+            },
+            edits: match &self.action {
+                Action::Edit { plan: Some(plan), .. } => Some(LoggedEdit::list(&plan.requests)),
                 _ => None,
             },
         }

@@ -186,6 +186,15 @@ fn not_locked(error: std::fs::TryLockError, path: &Path) -> Error {
     }
 }
 
+/// The records of the journal at `path`, read without its lock and without changing it.
+///
+/// # Errors
+/// As [`Journal::records`].
+pub fn records_at(path: &Path) -> Result<Vec<Record>> {
+    let mut file = File::open(path).map_err(Error::io("open", path))?;
+    Ok(read(&mut file, path)?.0)
+}
+
 /// The first line of a journal of any format.
 #[derive(Deserialize)]
 struct Opening {

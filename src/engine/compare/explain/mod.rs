@@ -9,8 +9,10 @@ mod dynamic;
 mod exact;
 mod finding;
 mod headers;
+mod log;
 mod logged;
 mod object;
+mod remnants;
 mod said;
 mod segments;
 mod strings;
@@ -23,6 +25,7 @@ use crate::engine::file::ReadAt;
 use crate::engine::report::diff::{DiffDocument, Run, RunKind};
 use crate::engine::{Error, Result};
 use exact::Exact;
+pub use log::{made_of, read_log};
 pub use logged::Logged;
 use said::Said;
 

@@ -98,6 +98,22 @@ impl<'a> Object<'a> {
         }
     }
 
+    /// The stretches between sections and tables.
+    #[must_use]
+    pub fn gaps(&self) -> Vec<(u64, u64)> {
+        let (mut at, mut gaps) = (0, Vec::new());
+        for (start, end, _) in &self.places {
+            if *start > at {
+                gaps.push((at, *start));
+            }
+            at = at.max(*end);
+        }
+        if self.source.size() > at {
+            gaps.push((at, self.source.size()));
+        }
+        gaps
+    }
+
     /// Section `number`.
     #[must_use]
     pub fn section(&self, number: usize) -> Option<&Section> {

@@ -7,7 +7,7 @@
 use super::claims::Claims;
 use super::object::{Object, Place, is_movable};
 use super::wishes::{RunPath, Wishes};
-use super::{dynamic, headers, segments, strings, symbols, versions};
+use super::{dynamic, headers, remnants, segments, strings, symbols, versions};
 use crate::engine::Result;
 use crate::engine::binary::elf::Section;
 use crate::engine::compare::regions_elf::has_bytes;
@@ -44,6 +44,7 @@ impl<'a> Said<'a> {
         headers::file_header(&old, &new, &wishes, are_segments_kept, &mut claims);
         headers::section_headers(&old, &new, &wishes, &mut claims);
         dynamic::entries(&old, &new, &wishes, &mut claims);
+        remnants::rows(&old, &new, &wishes.movers(), &mut claims)?;
         claims.order();
         let mut anchors = Vec::new();
         for (number, section) in new.tables.sections.iter().enumerate().filter(|(_, section)| has_bytes(section)) {
@@ -199,10 +200,14 @@ impl<'a> Said<'a> {
 
     /// Bytes of the second file that stand in no section: padding, places that were left, and what moved along.
     fn between(&self, offset: u64, end: u64) -> Result<(Vec<usize>, u64)> {
-        let was = self.origin(offset);
+        let (causes, stop) = self.claims.at(offset, end);
+        if !causes.is_empty() {
+            return Ok((causes, stop));
+        }
+        let (was, end) = (self.origin(offset), stop);
         self.while_true(self.new.source, offset, end, |byte, at| {
             let was = was.map(|was| was + (at - offset)).filter(|was| *was < self.old.source.size());
-            let Some(was) = was else { return Ok(byte == 0) };
+            let Some(was) = was else { return Ok(strings::FILLERS.contains(&byte)) };
             let old = self.old.source.bytes(was, 1)?.first().copied().unwrap_or(0);
             Ok(old == byte || (strings::FILLERS.contains(&byte) && self.is_left(was, old)))
         })

@@ -114,7 +114,9 @@ struct Contents {
 impl Contents {
     fn of(source: &dyn ReadAt, tables: &Tables, names: &[Name]) -> Result<Self> {
         let versions = readable(VersionTable::read(source, tables))?.unwrap_or_default();
-        let loaded = tables.sections.iter().zip(names).filter(|(section, _)| is_allocated(section));
+        // The sections of an object have no addresses yet.
+        let is_loaded = |section: &Section| is_allocated(section) && section.sh_addr != 0;
+        let loaded = tables.sections.iter().zip(names).filter(|(section, _)| is_loaded(section));
         let addresses = loaded.map(|(section, name)| {
             let end = section.sh_addr.saturating_add(section.sh_size);
             (section.sh_addr, end, name.to_string())
