@@ -1,11 +1,11 @@
 //! The load commands of a Mach-O image, told by field (`mach-o/loader.h`).
 
-use crate::engine::{Error, Result};
 use crate::engine::binary::macho::{Command, Image, command_name, kind};
 use crate::engine::compare::item::Item;
 use crate::engine::compare::layout::{Layer, Layout};
 use crate::engine::compare::tell::{Fields, text as text_of};
 use crate::engine::report::diff::Class;
+use crate::engine::{Error, Result};
 
 /// The fields of more load commands or sections than this are not told one by one.
 const MOST_RECORDS: usize = 4096;

@@ -16,12 +16,12 @@ pub(super) use commands::{platform, protection, version};
 
 use super::layout::{Layer, Layout};
 use super::tell::Fields;
-use crate::engine::{Error, Result};
 use crate::engine::binary::Endian;
 use crate::engine::binary::macho::{Image, arch, places, segments};
 use crate::engine::binary::record::Record;
 use crate::engine::file::ReadAt;
 use crate::engine::report::diff::Class;
+use crate::engine::{Error, Result};
 use std::sync::Arc;
 use symbols::Symbols;
 
