@@ -33,6 +33,20 @@ pub enum Action {
     NextChange,
     /// Go to the changed range before.
     PreviousChange,
+    /// Go to the first changed range of the next part of the files that has one.
+    NextPart,
+    /// Go to the first changed range of the part before that has one.
+    PreviousPart,
+    /// Order the changed ranges by something else.
+    Reorder,
+    /// Begin to type a place of the compared files.
+    GoTo,
+    /// Begin to type what to search the compared files for.
+    Search,
+    /// Search on.
+    NextMatch,
+    /// Search backwards.
+    PreviousMatch,
     /// Show the two lenses side by side, or the tree again.
     Lenses,
     /// Work out what it would take to bear the chosen tag.

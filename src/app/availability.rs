@@ -1,9 +1,9 @@
 //! Whether an action can be taken now, and if not, why.
 
 use super::action::Action;
-use super::fits;
 use super::panel::Panel;
 use super::state::{Overlay, State, files_to_compare};
+use super::{bytes, fits};
 use crate::views::rows;
 
 /// Whether `action` can be taken.
@@ -25,7 +25,10 @@ pub fn availability(state: &State, action: Action) -> Result<(), String> {
         Action::NextEdit | Action::PreviousEdit | Action::FitOrder if fits::page(state).is_none() => {
             Err("only on the page of an edit".into())
         }
-        Action::NextChange | Action::PreviousChange => changes(state),
+        Action::NextChange | Action::PreviousChange | Action::NextPart | Action::PreviousPart => changes(state),
+        Action::Reorder | Action::GoTo | Action::Search => compared(state),
+        Action::NextMatch | Action::PreviousMatch => searched(state),
+        Action::DetailUp | Action::DetailDown if state.panel() == Panel::Bytes && bytes::shows_bytes(state) => Ok(()),
         Action::Open | Action::DetailUp | Action::DetailDown => row(state),
         Action::Copy | Action::Pager if !matches!(state.overlay, Overlay::Page(_)) => row(state),
         Action::Close => close(state),
@@ -96,7 +99,7 @@ fn edit(state: &State) -> Result<(), String> {
     if fits::edits(state).next().is_some() { Ok(()) } else { Err("no edit is planned".into()) }
 }
 
-fn changes(state: &State) -> Result<(), String> {
+fn compared(state: &State) -> Result<(), String> {
     if state.panel() != Panel::Bytes {
         return Err("only in the bytes panel".into());
     }
@@ -104,7 +107,25 @@ fn changes(state: &State) -> Result<(), String> {
     if let Some(Err(reason)) = state.artifact().map(files_to_compare) {
         return Err(reason.into());
     }
-    if state.run_rows().is_empty() { Err("there is no changed range".into()) } else { Ok(()) }
+    match state.compared() {
+        Some(compared) if compared.diff.is_some() => Ok(()),
+        Some(compared) if compared.problem.is_some() => Err(compared.problem.clone().unwrap_or_default()),
+        _ => Err("nothing is compared yet".into()),
+    }
+}
+
+fn changes(state: &State) -> Result<(), String> {
+    compared(state)?;
+    let rows = rows::of(Panel::Bytes).count(state);
+    if state.cursor(Panel::Bytes).count(rows) > 0 { Ok(()) } else { Err("there is no changed range".into()) }
+}
+
+fn searched(state: &State) -> Result<(), String> {
+    compared(state)?;
+    match state.compared().and_then(|compared| compared.sought.as_ref()) {
+        Some(_) => Ok(()),
+        None => Err("nothing was searched for yet".into()),
+    }
 }
 
 fn row(state: &State) -> Result<(), String> {

@@ -38,7 +38,7 @@ pub fn press(state: &mut State, key: Key) -> Vec<Command> {
         return update(state, action);
     }
     match (key, &state.overlay) {
-        (Key::Char(letter), Overlay::Palette(_) | Overlay::Find) => overlay::typed(state, letter),
+        (Key::Char(letter), Overlay::Palette(_) | Overlay::Find | Overlay::Prompt(_)) => overlay::typed(state, letter),
         (_, Overlay::None) => {
             say(state, format!("{} does nothing here", key.label()), false);
             Vec::new()

@@ -31,10 +31,15 @@ pub fn refresh(state: &mut State) {
     });
 
     for panel in Panel::ALL {
-        let query = state.cursor(panel).query.to_lowercase();
-        let shown = (!query.is_empty()).then(|| matching(state, panel, &query));
-        state.cursors[panel.index()].shown = shown;
+        refresh_panel(state, panel);
     }
+}
+
+/// Works the filter of one panel out again.
+pub fn refresh_panel(state: &mut State, panel: Panel) {
+    let query = state.cursor(panel).query.to_lowercase();
+    let shown = (!query.is_empty()).then(|| matching(state, panel, &query));
+    state.cursors[panel.index()].shown = shown;
 }
 
 fn matching(state: &State, panel: Panel, query: &str) -> Vec<usize> {

@@ -1,13 +1,17 @@
 //! The table of jobs: what runs, what waits, and which answers are still wanted. It starts no thread itself.
 //!
-//! Two lanes run side by side: the session lane changes files, one job at a time; the reader lane only reads, and there
-//! the newest question of a kind replaces an older one.
+//! Lanes run side by side, in each one job at a time: the session lane changes files; the others only read, and there the
+//! newest question of a kind replaces an older one. What is read for the screen has a lane of its own, so that it never
+//! waits for a comparison or a search.
 
+use super::chunks::ChunkId;
 use crate::engine::Context;
 use crate::engine::audit::Question;
+use crate::engine::compare::{Aligned, Query, Target};
 use crate::engine::project::ArtifactId;
 use std::collections::VecDeque;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// A job's number; an answer that carries a number no longer in the table is dropped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -35,7 +39,7 @@ pub enum Request {
         /// The staged file.
         staged: PathBuf,
     },
-    /// Read a window of both files.
+    /// Read pieces of both files.
     Hex {
         /// Whose files.
         artifact: ArtifactId,
@@ -43,8 +47,32 @@ pub enum Request {
         clean: PathBuf,
         /// The staged file.
         staged: PathBuf,
-        /// The window's first byte.
-        offset: u64,
+        /// The pieces.
+        chunks: Vec<ChunkId>,
+    },
+    /// Look a place up in both files.
+    Place {
+        /// Whose files.
+        artifact: ArtifactId,
+        /// The clean bytes.
+        clean: PathBuf,
+        /// The staged file.
+        staged: PathBuf,
+        /// The place.
+        target: Target,
+    },
+    /// Search both files.
+    Search {
+        /// Whose files.
+        artifact: ArtifactId,
+        /// The clean bytes.
+        clean: PathBuf,
+        /// The staged file.
+        staged: PathBuf,
+        /// What belongs to what.
+        aligned: Arc<Aligned>,
+        /// What for.
+        query: Query,
     },
     /// Hash files.
     Hash {
@@ -60,8 +88,17 @@ pub enum Request {
 pub enum Lane {
     /// Owns the session; changes files.
     Session,
-    /// Reads files.
+    /// Reads what the screen shows.
     Reader,
+    /// Compares.
+    Compare,
+    /// Searches and hashes.
+    Search,
+}
+
+impl Lane {
+    /// All lanes.
+    pub const ALL: [Self; 4] = [Self::Session, Self::Reader, Self::Compare, Self::Search];
 }
 
 impl Request {
@@ -70,7 +107,9 @@ impl Request {
     pub const fn lane(&self) -> Lane {
         match self {
             Self::Audit(_) | Self::LookInto(..) | Self::Step(_) | Self::ToTheEnd | Self::Undo(_) => Lane::Session,
-            Self::Diff { .. } | Self::Hex { .. } | Self::Hash { .. } => Lane::Reader,
+            Self::Hex { .. } => Lane::Reader,
+            Self::Diff { .. } => Lane::Compare,
+            Self::Place { .. } | Self::Search { .. } | Self::Hash { .. } => Lane::Search,
         }
     }
 
@@ -85,6 +124,8 @@ impl Request {
             Self::Undo(_) => "undo",
             Self::Diff { .. } => "compare",
             Self::Hex { .. } => "read",
+            Self::Place { .. } => "look up",
+            Self::Search { .. } => "search",
             Self::Hash { .. } => "hash",
         }
     }
@@ -115,13 +156,13 @@ pub struct Jobs {
 }
 
 impl Jobs {
-    /// Puts a request in the queue: what the user waits for before audits, and in the reader lane in place of an older
+    /// Puts a request in the queue: what the user waits for before audits, and in the reading lanes in place of an older
     /// request of its kind, which is cancelled if it runs.
     pub fn ask(&mut self, request: Request) {
         if self.waiting.contains(&request) {
             return;
         }
-        if request.lane() == Lane::Reader {
+        if request.lane() != Lane::Session {
             let kind = std::mem::discriminant(&request);
             self.waiting.retain(|other| std::mem::discriminant(other) != kind);
             for job in &self.running {
@@ -141,7 +182,7 @@ impl Jobs {
     /// Takes the next request of every lane that is free, as jobs to be started.
     pub fn ready(&mut self) -> Vec<Job> {
         let mut started = Vec::new();
-        for lane in [Lane::Session, Lane::Reader] {
+        for lane in Lane::ALL {
             if self.running.iter().any(|job| job.request.lane() == lane) {
                 continue;
             }
@@ -171,10 +212,12 @@ impl Jobs {
         any
     }
 
-    /// The job that the user would name if asked what is going on.
+    /// The job that the user would name if asked what is going on; what is read for the screen is none.
     #[must_use]
     pub fn foremost(&self) -> Option<&Job> {
-        self.running.iter().find(|job| job.request.urgent()).or_else(|| self.running.first())
+        let mut named = self.running.iter().filter(|job| job.request.lane() != Lane::Reader);
+        let urgent = named.clone().find(|job| job.request.urgent());
+        urgent.or_else(|| named.next()).or_else(|| self.running.first())
     }
 
     /// Whether a job that changes files runs or waits.
@@ -195,6 +238,12 @@ impl Jobs {
     #[must_use]
     pub fn holds(&self, request: &Request) -> bool {
         self.waiting.contains(request) || self.running.iter().any(|job| job.request == *request)
+    }
+
+    /// What a job is asked that still runs.
+    #[must_use]
+    pub fn request(&self, id: JobId) -> Option<&Request> {
+        self.running.iter().find(|job| job.id == id).map(|job| &job.request)
     }
 
     /// Whether nothing runs and nothing waits.

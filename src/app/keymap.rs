@@ -29,6 +29,8 @@ pub enum Context {
     Palette,
     /// While a filter is being typed.
     Find,
+    /// While a place or a search is being typed.
+    Prompt,
 }
 
 /// What bindings are grouped by in the help.
@@ -88,7 +90,7 @@ const fn bind(
     Binding { context, keys, action, hint, help, group }
 }
 
-use Context::{Always, Bytes, Find, Fit, Main, Page, Palette, Plan, Policy, Tree};
+use Context::{Always, Bytes, Find, Fit, Main, Page, Palette, Plan, Policy, Prompt, Tree};
 use Group::{Looking, Moving, Panels, Program, Steps};
 use Key::{Char, Ctrl};
 
@@ -153,7 +155,35 @@ pub static BINDINGS: &[Binding] = &[
     bind(Fit, Looking, &[Char(']'), Key::Right], Action::NextEdit, "next edit", "on that page: the next edit"),
     bind(Fit, Looking, &[Char('['), Key::Left], Action::PreviousEdit, "", "on that page: the edit before"),
     bind(Bytes, Looking, &[Char(']'), Char('p')], Action::NextChange, "next", "go to the next changed range"),
-    bind(Bytes, Looking, &[Char('['), Char('P')], Action::PreviousChange, "previous", "go to the changed range before"),
+    bind(Bytes, Looking, &[Char('['), Char('P')], Action::PreviousChange, "", "go to the changed range before"),
+    bind(Bytes, Looking, &[Char('}')], Action::NextPart, "", "go on to the next part of the map that differs"),
+    bind(Bytes, Looking, &[Char('{')], Action::PreviousPart, "", "go to the part of the map before that differs"),
+    bind(
+        Bytes,
+        Looking,
+        &[Char('o')],
+        Action::Reorder,
+        "order",
+        "list the ranges by address, by meaning or by effect; or the structure",
+    ),
+    bind(
+        Bytes,
+        Looking,
+        &[Char('t')],
+        Action::GoTo,
+        "go to",
+        "go to an offset (0x1f40), an address (@0x401000), a .section or a symbol",
+    ),
+    bind(
+        Bytes,
+        Looking,
+        &[Char('f')],
+        Action::Search,
+        "search",
+        "search both files for a text, or for bytes (hex:7f 45 4c 46)",
+    ),
+    bind(Bytes, Looking, &[Char(';')], Action::NextMatch, "", "search on, round the end"),
+    bind(Bytes, Looking, &[Char(',')], Action::PreviousMatch, "", "search backwards, round the beginning"),
     bind(
         Main,
         Program,
@@ -195,6 +225,9 @@ pub static BINDINGS: &[Binding] = &[
     bind(Find, Looking, &[Key::Enter], Action::Accept, "keep", "keep the filter and go on"),
     bind(Find, Looking, &[Key::Backspace], Action::Erase, "", "erase a character"),
     bind(Find, Program, &[Key::Esc], Action::Close, "clear", "clear the filter"),
+    bind(Prompt, Looking, &[Key::Enter], Action::Accept, "go", "go there"),
+    bind(Prompt, Looking, &[Key::Backspace], Action::Erase, "", "erase a character"),
+    bind(Prompt, Program, &[Key::Esc], Action::Close, "leave", "stay here"),
 ];
 
 /// What `key` does where all of `contexts` hold; an earlier context wins.
@@ -258,6 +291,7 @@ mod tests {
             &[Page, Always],
             &[Palette, Always],
             &[Find, Always],
+            &[Prompt, Always],
         ] {
             let mut seen = HashSet::new();
             for binding in BINDINGS.iter().filter(|binding| at_once.contains(&binding.context)) {
@@ -286,7 +320,7 @@ mod tests {
         }
     }
 
-    const ACTIONS: [Action; 36] = {
+    const ACTIONS: [Action; 43] = {
         use Action as A;
         const fn listed(action: Action) -> Action {
             match action {
@@ -295,6 +329,8 @@ mod tests {
                 A::PreviousChange | A::Find | A::Step | A::StepAll | A::ToTheEnd | A::Undo | A::Audit => action,
                 A::Hash | A::Copy | A::Pager | A::Help | A::Close | A::Accept | A::Erase | A::Redraw => action,
                 A::Suspend | A::Quit | A::Lenses | A::Reach => action,
+                A::NextPart | A::PreviousPart | A::Reorder | A::GoTo | A::Search => action,
+                A::NextMatch | A::PreviousMatch => action,
                 A::Fit | A::NextEdit | A::PreviousEdit | A::FitOrder => action,
             }
         }
@@ -313,6 +349,13 @@ mod tests {
             A::DetailDown,
             A::NextChange,
             A::PreviousChange,
+            A::NextPart,
+            A::PreviousPart,
+            A::Reorder,
+            A::GoTo,
+            A::Search,
+            A::NextMatch,
+            A::PreviousMatch,
             A::Find,
             A::Lenses,
             A::Reach,

@@ -4,7 +4,11 @@
 
 pub mod action;
 pub mod availability;
+pub mod bytes;
+pub mod changes;
+pub mod chunks;
 pub mod cli;
+pub mod compared;
 pub mod cursor;
 pub mod dispatch;
 pub mod event;

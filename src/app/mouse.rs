@@ -1,12 +1,13 @@
 //! What a mouse event means at a place of the screen. Asks the same layout that drawing uses.
 
 use super::action::{Action, Command};
+use super::bytes;
 use super::cursor::Motion;
 use super::overlay;
 use super::panel::Focus;
 use super::state::{Overlay, State};
-use super::update::{choose_artifact, finish, show, update};
-use crate::views::{layout, rows};
+use super::update::{choose_artifact, finish, moved, show, update};
+use crate::views::{layout, minimap, rows};
 use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
 use ratatui::layout::{Position, Rect};
 
@@ -30,10 +31,13 @@ fn press(state: &mut State, at: Position) -> Vec<Command> {
         Overlay::Page(_) if !screen.body.contains(at) => return update(state, Action::Close),
         Overlay::Page(_) => return Vec::new(),
         Overlay::Palette(_) => return press_palette(state, &screen, at),
-        Overlay::None | Overlay::Find => {}
+        Overlay::None | Overlay::Find | Overlay::Prompt(_) => {}
     }
     if let Some(panel) = screen.tab_at(at) {
         show(state, panel);
+    } else if let Some(part) = minimap::part_at(state, &screen, at) {
+        state.focus = Focus::Panel;
+        bytes::go_to_part(state, part);
     } else if let Some(place) = place_in(screen.cards, at) {
         state.focus = Focus::Artifacts;
         let position = state.artifacts.top + place / usize::from(layout::CARD_HEIGHT);
@@ -66,7 +70,7 @@ fn choose_row(state: &mut State, place: usize) {
     let position = cursor.top + place;
     if let Some(row) = cursor.row(position).filter(|&row| row < total) {
         cursor.choose(row, total, height);
-        state.detail_scroll = 0;
+        moved(state);
     }
 }
 

@@ -1,11 +1,12 @@
 //! What keys do while something lies over the screen: the help, a page, the line in which a filter is typed.
 
 use super::action::{Action, Command};
+use super::bytes;
 use super::cursor::Motion;
 use super::filter;
 use super::keymap;
 use super::panel::Focus;
-use super::state::{Overlay, Page, Palette, State};
+use super::state::{Overlay, Page, Palette, Prompt, State};
 use super::update::{choose_artifact, finish, move_in_panel, say, update};
 use crate::views::{layout, page};
 
@@ -25,6 +26,10 @@ pub fn act(state: &mut State, action: Action) -> Vec<Command> {
             act_on_find(state, action);
             Vec::new()
         }
+        Overlay::Prompt(open) => {
+            act_on_prompt(state, open, action);
+            Vec::new()
+        }
     }
 }
 
@@ -39,6 +44,7 @@ pub fn typed(state: &mut State, letter: char) -> Vec<Command> {
             filter::query_mut(state).push(letter);
             filter::refresh(state);
         }
+        Overlay::Prompt(open) => open.text.push(letter),
         Overlay::None | Overlay::Page(_) => {}
     }
     finish(state, Vec::new())
@@ -56,7 +62,7 @@ pub fn settle(state: &mut State) {
             let count = keymap::matching(&open.cursor.query).len();
             open.cursor.settle(count, layout::palette_rows_shown(state));
         }
-        Overlay::None | Overlay::Find => {}
+        Overlay::None | Overlay::Find | Overlay::Prompt(_) => {}
     }
     state.overlay = overlay;
 }
@@ -105,6 +111,18 @@ fn act_on_palette(state: &mut State, mut open: Palette, action: Action) -> Vec<C
     }
     state.overlay = Overlay::Palette(open);
     Vec::new()
+}
+
+fn act_on_prompt(state: &mut State, mut open: Prompt, action: Action) {
+    match action {
+        Action::Accept => return bytes::accept(state, &open),
+        Action::Close => return,
+        Action::Erase => {
+            open.text.pop();
+        }
+        _ => {}
+    }
+    state.overlay = Overlay::Prompt(open);
 }
 
 fn act_on_find(state: &mut State, action: Action) {

@@ -1,12 +1,15 @@
 //! What a worker's answer changes.
 
 use super::action::Command;
+use super::bytes;
+use super::chunks::ChunkId;
 use super::jobs::{Job, JobId, Request};
 use super::panel::Panel;
-use super::state::{HexWindow, State};
+use super::state::State;
 use super::update::{finish, say};
 use super::{filter, wanted};
 use crate::engine::audit::Question;
+use crate::engine::compare::{Found, Match, Which};
 use crate::engine::project::ArtifactId;
 use crate::engine::report::diff::DiffDocument;
 use crate::engine::stage::Snapshot;
@@ -18,6 +21,13 @@ use std::sync::Arc;
 pub enum WorkerEvent {
     /// The session looks like this now; its job goes on.
     Snapshot(Arc<Snapshot>),
+    /// A comparison has come so far; its job goes on.
+    Partial {
+        /// Which job.
+        id: JobId,
+        /// What is known.
+        diff: Arc<DiffDocument>,
+    },
     /// A job has ended.
     Ended {
         /// Which.
@@ -35,7 +45,11 @@ pub enum Outcome {
     /// Well, with a comparison.
     Diff(Arc<DiffDocument>),
     /// Well, with bytes.
-    Hex(Arc<HexWindow>),
+    Hex(Vec<(ChunkId, Vec<u8>)>),
+    /// Well, with a place, or without one.
+    Place(Option<(Which, Found)>),
+    /// Well, with a match, or without one.
+    Search(Option<Match>),
     /// Well, with hashes.
     Hashes(Vec<(PathBuf, String)>),
     /// The user cancelled.
@@ -48,6 +62,13 @@ pub enum Outcome {
 pub fn receive(state: &mut State, event: WorkerEvent) -> Vec<Command> {
     match event {
         WorkerEvent::Snapshot(snapshot) => look(state, snapshot),
+        WorkerEvent::Partial { id, diff } => {
+            if let Some(Request::Diff { artifact, .. }) = state.jobs.request(id)
+                && is_compared(state, *artifact)
+            {
+                bytes::take(state, diff);
+            }
+        }
         WorkerEvent::Ended { id, outcome } => {
             if let Some(job) = state.jobs.finish(id) {
                 end(state, &job, outcome);
@@ -66,20 +87,30 @@ fn end(state: &mut State, job: &Job, outcome: Outcome) {
             look(state, snapshot);
         }
         (Outcome::Diff(diff), Request::Diff { artifact, .. }) => {
-            if let Some(compared) = state.compared.as_mut().filter(|compared| compared.artifact == *artifact) {
-                compared.diff = Some(diff);
-                filter::refresh(state);
+            if is_compared(state, *artifact) {
+                bytes::take(state, diff);
             }
         }
-        (Outcome::Hex(hex), Request::Hex { artifact, .. }) => {
+        (Outcome::Hex(read), Request::Hex { artifact, .. }) => {
             if let Some(compared) = state.compared.as_mut().filter(|compared| compared.artifact == *artifact) {
-                compared.hex = Some(hex);
+                compared.bytes.take(&read);
             }
+        }
+        (Outcome::Place(found), Request::Place { artifact, target, .. }) if is_compared(state, *artifact) => {
+            bytes::looked_up(state, target, found);
+        }
+        (Outcome::Search(found), Request::Search { artifact, .. }) if is_compared(state, *artifact) => {
+            bytes::found(state, found);
         }
         (Outcome::Hashes(hashes), _) => state.hashes.extend(hashes),
-        (Outcome::Failed(text), Request::Diff { artifact, .. } | Request::Hex { artifact, .. }) => {
+        (Outcome::Failed(text), Request::Diff { artifact, .. }) => {
             if let Some(compared) = state.compared.as_mut().filter(|compared| compared.artifact == *artifact) {
                 compared.problem = Some(text);
+            }
+        }
+        (Outcome::Failed(text), Request::Hex { artifact, .. }) => {
+            if let Some(compared) = state.compared.as_mut().filter(|compared| compared.artifact == *artifact) {
+                compared.unread = Some(text);
             }
         }
         (Outcome::Failed(text), request) => say(state, format!("{}: {text}", request.label()), true),
@@ -90,9 +121,14 @@ fn end(state: &mut State, job: &Job, outcome: Outcome) {
     }
 }
 
+/// Whether the bytes panel holds the chosen artifact's comparison, and that is `artifact`.
+fn is_compared(state: &State, artifact: ArtifactId) -> bool {
+    state.compared().is_some_and(|compared| compared.artifact == artifact)
+}
+
 /// A cancelled comparison is asked for again only when the panel is opened anew.
 fn forget_unfinished_diff(state: &mut State) {
-    if let Some(compared) = state.compared.as_mut().filter(|compared| compared.diff.is_none())
+    if let Some(compared) = state.compared.as_mut().filter(|compared| !compared.is_complete())
         && !state.jobs.holds(&Request::Diff {
             artifact: compared.artifact,
             clean: compared.clean.clone(),

@@ -1,5 +1,7 @@
 //! Everything the screen shows, as plain data: the session's snapshot, what the user has chosen, and what is going on.
 
+use super::changes::Order;
+use super::compared::Compared;
 use super::cursor::Cursor;
 use super::fits::FitPage;
 use super::jobs::Jobs;
@@ -10,12 +12,10 @@ use super::tree::TreeRows;
 use crate::engine::audit::Question;
 use crate::engine::project::ArtifactId;
 use crate::engine::report::audit::{ArtifactReport, StagingState};
-use crate::engine::report::diff::{DiffDocument, Run};
 use crate::engine::report::picture::Picture;
 use crate::engine::stage::{ArtifactSnapshot, Snapshot};
 use ratatui::layout::Size;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
-use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -42,6 +42,8 @@ pub struct State {
     pub overlay: Overlay,
     /// What the bytes panel shows.
     pub compared: Option<Compared>,
+    /// What the list of the bytes panel is ordered by.
+    pub order: Order,
     /// The hashes that were asked for, by path.
     pub hashes: BTreeMap<PathBuf, String>,
     /// What runs and waits.
@@ -70,10 +72,30 @@ pub enum Overlay {
     None,
     /// The line in which a filter is typed.
     Find,
+    /// The line in which is typed where to go in the compared files, or what to search them for.
+    Prompt(Prompt),
     /// All keys.
     Palette(Palette),
     /// A whole page.
     Page(Page),
+}
+
+/// A line to type in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Prompt {
+    /// What is asked.
+    pub ask: Ask,
+    /// What was typed.
+    pub text: String,
+}
+
+/// What a line to type in asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ask {
+    /// A place in the compared files.
+    Place,
+    /// Something to search them for.
+    Search,
 }
 
 /// The help that is also a palette.
@@ -111,41 +133,6 @@ pub enum PageSource {
         /// The page's text.
         text: &'static str,
     },
-}
-
-/// What the bytes panel shows.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Compared {
-    /// Whose bytes.
-    pub artifact: ArtifactId,
-    /// The clean file.
-    pub clean: PathBuf,
-    /// The staged file.
-    pub staged: PathBuf,
-    /// What differs; `None` until the job has ended.
-    pub diff: Option<Arc<DiffDocument>>,
-    /// Why it could not be compared.
-    pub problem: Option<String>,
-    /// The window of bytes that was read last.
-    pub hex: Option<Arc<HexWindow>>,
-}
-
-/// A window of two files at the same offset.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct HexWindow {
-    /// The offset of the first byte.
-    pub offset: u64,
-    /// The clean file's bytes; shorter where it ends.
-    pub clean: Vec<u8>,
-    /// The staged file's bytes.
-    pub staged: Vec<u8>,
-}
-
-impl HexWindow {
-    /// How many bytes a window holds at most.
-    pub const LENGTH: u64 = 16 * 1024;
-    /// Windows begin at multiples of this.
-    pub const STRIDE: u64 = 8 * 1024;
 }
 
 /// A sentence that goes away by itself.
@@ -207,6 +194,7 @@ impl State {
             }
             (Overlay::Page(_), _) => &[Context::Page, Context::Always],
             (Overlay::Find, _) => &[Context::Find, Context::Always],
+            (Overlay::Prompt(_), _) => &[Context::Prompt, Context::Always],
             (Overlay::None, Panel::Tree) => &[Context::Tree, Context::Main, Context::Always],
             (Overlay::None, Panel::Policy) => &[Context::Policy, Context::Main, Context::Always],
             (Overlay::None, Panel::Plan) => &[Context::Plan, Context::Main, Context::Always],
@@ -220,29 +208,6 @@ impl State {
     pub fn compared(&self) -> Option<&Compared> {
         let artifact = self.artifact()?;
         self.compared.as_ref().filter(|compared| compared.artifact == artifact.id)
-    }
-
-    /// The changed range that is chosen in the bytes panel.
-    #[must_use]
-    pub fn chosen_run(&self) -> Option<&Run> {
-        let diff = self.compared()?.diff.as_ref()?;
-        let row = self.cursor(Panel::Bytes).chosen(diff.structure.len() + diff.runs.len())?;
-        diff.runs.get(row.checked_sub(diff.structure.len())?)
-    }
-
-    /// The rows of the bytes panel that are changed ranges; those before are differences in structure.
-    #[must_use]
-    pub fn run_rows(&self) -> Range<usize> {
-        let diff = self.compared().and_then(|compared| compared.diff.as_ref());
-        diff.map_or(0..0, |diff| diff.structure.len()..diff.structure.len() + diff.runs.len())
-    }
-
-    /// The file offset of the first line of bytes to be shown: eight bytes before the chosen range's first line, and the scrolling.
-    #[must_use]
-    pub fn hex_position(&self) -> Option<u64> {
-        let run = self.chosen_run()?;
-        let start = (run.offset / 8).saturating_sub(1).saturating_mul(8);
-        Some(start.saturating_add(self.detail_scroll.saturating_mul(16)))
     }
 }
 

@@ -5,9 +5,10 @@ use super::availability::{self, availability};
 use super::cursor::Motion;
 use super::jobs::Request;
 use super::panel::{Focus, Panel};
-use super::state::{Overlay, Page, PageSource, Palette, State, Toast};
-use super::{filter, fits, overlay, wanted};
+use super::state::{Ask, Overlay, Page, PageSource, Palette, State, Toast};
+use super::{bytes, filter, fits, overlay, wanted};
 use crate::engine::audit;
+use crate::engine::compare::Direction;
 use crate::engine::project::ArtifactId;
 use crate::views::{layout, page, rows};
 
@@ -58,8 +59,15 @@ fn act(state: &mut State, action: Action) -> Vec<Command> {
         Action::Fold => fold(state),
         Action::DetailDown => scroll_detail(state, true),
         Action::DetailUp => scroll_detail(state, false),
-        Action::NextChange => change(state, true),
-        Action::PreviousChange => change(state, false),
+        Action::NextChange => bytes::change(state, true),
+        Action::PreviousChange => bytes::change(state, false),
+        Action::NextPart => bytes::part(state, true),
+        Action::PreviousPart => bytes::part(state, false),
+        Action::Reorder => bytes::reorder(state),
+        Action::GoTo => bytes::ask(state, Ask::Place),
+        Action::Search => bytes::ask(state, Ask::Search),
+        Action::NextMatch => bytes::search(state, Direction::Forward),
+        Action::PreviousMatch => bytes::search(state, Direction::Backward),
         Action::Lenses => lenses(state),
         Action::Reach => reach(state),
         Action::Fit => fits::show(state),
@@ -125,21 +133,15 @@ pub fn move_in_panel(state: &mut State, motion: Motion) {
     let panel = state.panel();
     let (total, height) = (rows::of(panel).count(state), layout::rows_shown(state));
     state.cursors[panel.index()].go(motion, total, height);
-    state.detail_scroll = 0;
+    moved(state);
 }
 
-/// Goes to the next or previous changed range, past the differences in structure.
-fn change(state: &mut State, next: bool) {
-    let (runs, total, height) = (state.run_rows(), rows::of(Panel::Bytes).count(state), layout::rows_shown(state));
-    let cursor = &mut state.cursors[Panel::Bytes.index()];
-    if !cursor.chosen(total).is_some_and(|row| runs.contains(&row)) {
-        cursor.choose(runs.start, total, height);
-    } else if next {
-        cursor.go(Motion::Down, total, height);
-    } else if cursor.chosen(total) != Some(runs.start) {
-        cursor.go(Motion::Up, total, height);
-    }
+/// What the choice of another row changes besides.
+pub fn moved(state: &mut State) {
     state.detail_scroll = 0;
+    if state.panel() == Panel::Bytes {
+        bytes::follow(state);
+    }
 }
 
 /// Shows `panel` and gives it the focus.
@@ -200,6 +202,9 @@ fn fold(state: &mut State) {
 }
 
 fn scroll_detail(state: &mut State, down: bool) {
+    if state.panel() == Panel::Bytes && bytes::shows_bytes(state) {
+        return bytes::scroll(state, down);
+    }
     let (shown, total) = layout::detail_extent(state);
     let by = shown.max(2) / 2;
     let limit = total.saturating_sub(shown);

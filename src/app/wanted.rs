@@ -1,8 +1,10 @@
 //! The jobs that nobody has to ask for: the first audit of every artifact, and what the bytes panel needs.
 
+use super::bytes;
+use super::compared::Compared;
 use super::jobs::Request;
 use super::panel::Panel;
-use super::state::{Compared, HexWindow, State, files_to_compare};
+use super::state::{State, files_to_compare};
 use crate::engine::audit::Question;
 use std::path::PathBuf;
 
@@ -20,7 +22,7 @@ pub fn ask(state: &mut State) {
     }
     if state.panel() == Panel::Bytes {
         ask_diff(state);
-        ask_hex(state);
+        bytes::ask_bytes(state);
     }
 }
 
@@ -56,37 +58,15 @@ fn ask_diff(state: &mut State) {
     let id = artifact.id;
     let Ok((clean, staged)) = files_to_compare(artifact) else { return };
     let (clean, staged) = (clean.to_path_buf(), staged.to_path_buf());
-    if state
-        .compared
-        .as_ref()
-        .is_some_and(|compared| compared.artifact == id && compared.clean == clean && compared.staged == staged)
-    {
+    if state.compared.as_ref().is_some_and(|compared| compared.is_of(id, &clean, &staged)) {
         return;
     }
-    state.compared = Some(Compared {
-        artifact: id,
-        clean: clean.clone(),
-        staged: staged.clone(),
-        diff: None,
-        problem: None,
-        hex: None,
-    });
+    state.compared = Some(Compared::new(id, clean.clone(), staged.clone(), state.order));
     state.jobs.ask(Request::Diff { artifact: id, clean, staged });
 }
 
-fn ask_hex(state: &mut State) {
-    let Some(position) = state.hex_position() else { return };
-    let Some(compared) = state.compared() else { return };
-    let offset = position / HexWindow::STRIDE * HexWindow::STRIDE;
-    if compared.problem.is_some() || compared.hex.as_ref().is_some_and(|hex| hex.offset == offset) {
-        return;
-    }
-    let request = Request::Hex {
-        artifact: compared.artifact,
-        clean: compared.clean.clone(),
-        staged: compared.staged.clone(),
-        offset,
-    };
+/// Asks for it unless it is asked for already.
+pub fn once(state: &mut State, request: Request) {
     if !state.jobs.holds(&request) {
         state.jobs.ask(request);
     }

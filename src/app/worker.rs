@@ -1,13 +1,15 @@
-//! What the two workers do: one owns the session and changes files, the other reads files for the panels.
+//! What the workers do: one owns the session and changes files; the others read files: for the screen, to compare, to search.
 
+use super::chunks::{ChunkId, Chunks};
 use super::event::Event;
 use super::jobs::{Job, Lane as LaneName, Request};
 use super::lane::Lane;
 use super::receive::{Outcome, WorkerEvent};
-use super::state::HexWindow;
-use crate::engine::compare::compare;
+use crate::engine::compare::{Aligned, Found, Input, Match, Query, Question, Target, Which};
+use crate::engine::compare::{answer_streaming, place, search};
 use crate::engine::file::{ReadAt, Windows, sha256};
 use crate::engine::project::ArtifactId;
+use crate::engine::report::diff::DiffDocument;
 use crate::engine::stage::Session;
 use crate::engine::{Context, Error, Result};
 use std::io;
@@ -15,11 +17,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 
-/// Both workers.
+/// All workers.
 #[derive(Debug)]
 pub struct Workers {
     session: Lane<Result<()>>,
     reader: Lane<()>,
+    compare: Lane<()>,
+    search: Lane<()>,
 }
 
 impl Workers {
@@ -31,7 +35,9 @@ impl Workers {
         let leave = |mut session: Session| session.leave();
         Ok(Self {
             session: Lane::start("session", session, events.clone(), serve_session, leave)?,
-            reader: Lane::start("reader", (), events.clone(), |(), job, _| serve_reader(job), |()| ())?,
+            reader: Lane::start("reader", (), events.clone(), serve_reader, |()| ())?,
+            compare: Lane::start("compare", (), events.clone(), serve_reader, |()| ())?,
+            search: Lane::start("search", (), events.clone(), serve_reader, |()| ())?,
         })
     }
 
@@ -40,6 +46,8 @@ impl Workers {
         match job.request.lane() {
             LaneName::Session => self.session.ask(job),
             LaneName::Reader => self.reader.ask(job),
+            LaneName::Compare => self.compare.ask(job),
+            LaneName::Search => self.search.ask(job),
         }
     }
 
@@ -48,7 +56,9 @@ impl Workers {
     /// # Errors
     /// When an output could not be put back; `wheelwright recover` can try again.
     pub fn leave(mut self) -> Result<()> {
-        self.reader.leave();
+        for lane in [&mut self.reader, &mut self.compare, &mut self.search] {
+            lane.leave();
+        }
         self.session.leave().unwrap_or_else(|| {
             Err(Error::Tool {
                 program: "wheelwright".into(),
@@ -66,7 +76,11 @@ fn serve_session(session: &mut Session, job: &Job, events: &Sender<Event>) -> Ou
         Request::Step(ids) => step(session, ids, context, events),
         Request::ToTheEnd => to_the_end(session, context, events),
         Request::Undo(id) => session.undo(*id, context).map(|_| ()),
-        Request::Diff { .. } | Request::Hex { .. } | Request::Hash { .. } => Ok(()),
+        Request::Diff { .. }
+        | Request::Hex { .. }
+        | Request::Place { .. }
+        | Request::Search { .. }
+        | Request::Hash { .. } => Ok(()),
     };
     // Also a step that went wrong has changed what there is to see: the log at least.
     let snapshot = Arc::new(session.snapshot());
@@ -121,14 +135,20 @@ fn to_the_end(session: &mut Session, context: &Context, events: &Sender<Event>) 
     }
 }
 
-fn serve_reader(job: &Job) -> Outcome {
+fn serve_reader(_: &mut (), job: &Job, events: &Sender<Event>) -> Outcome {
     let context = &job.context;
     let outcome = match &job.request {
         Request::Diff { clean, staged, .. } => {
-            compare(clean, staged, context).map(|diff| Outcome::Diff(Arc::new(diff)))
+            let mut partial = |diff: &DiffDocument| {
+                let diff = Arc::new(diff.clone());
+                let _ = events.send(Event::Worker(WorkerEvent::Partial { id: job.id, diff }));
+            };
+            differences(clean, staged, &mut partial, context).map(|diff| Outcome::Diff(Arc::new(diff)))
         }
-        Request::Hex { clean, staged, offset, .. } => {
-            window(clean, staged, *offset).map(|window| Outcome::Hex(Arc::new(window)))
+        Request::Hex { clean, staged, chunks, .. } => read(clean, staged, chunks).map(Outcome::Hex),
+        Request::Place { clean, staged, target, .. } => look_up(clean, staged, target, context).map(Outcome::Place),
+        Request::Search { clean, staged, aligned, query, .. } => {
+            seek(clean, staged, aligned, query, context).map(Outcome::Search)
         }
         Request::Hash { paths, .. } => hashes(paths, context).map(Outcome::Hashes),
         Request::Audit(_) | Request::LookInto(..) | Request::Step(_) | Request::ToTheEnd | Request::Undo(_) => {
@@ -138,6 +158,15 @@ fn serve_reader(job: &Job) -> Outcome {
     outcome.unwrap_or_else(ended)
 }
 
+fn differences(
+    clean: &Path,
+    staged: &Path,
+    partial: &mut dyn FnMut(&DiffDocument),
+    context: &Context,
+) -> Result<DiffDocument> {
+    answer_streaming(&Input::open(clean)?, &Input::open(staged)?, &Question::default(), partial, context)
+}
+
 fn ended(error: Error) -> Outcome {
     match error {
         Error::Cancelled => Outcome::Cancelled,
@@ -145,13 +174,31 @@ fn ended(error: Error) -> Outcome {
     }
 }
 
-fn window(clean: &Path, staged: &Path, offset: u64) -> Result<HexWindow> {
-    let read = |path: &Path| -> Result<Vec<u8>> {
-        let file = Windows::open(path)?;
-        let length = file.size().saturating_sub(offset).min(HexWindow::LENGTH);
-        if length == 0 { Ok(Vec::new()) } else { file.bytes(offset, length) }
+/// The pieces of both files, each as far as its file goes.
+fn read(clean: &Path, staged: &Path, chunks: &[ChunkId]) -> Result<Vec<(ChunkId, Vec<u8>)>> {
+    let (clean, staged) = (Windows::open(clean)?, Windows::open(staged)?);
+    let piece = |id: &ChunkId| {
+        let file = if id.0 == Which::A { &clean } else { &staged };
+        let start = id.1.saturating_mul(Chunks::LENGTH).min(file.size());
+        file.bytes(start, (file.size() - start).min(Chunks::LENGTH)).map(|bytes| (*id, bytes))
     };
-    Ok(HexWindow { offset, clean: read(clean)?, staged: read(staged)? })
+    chunks.iter().map(piece).collect()
+}
+
+/// Where `target` lies: in the file that it names, or else in the clean one, or else in the staged one.
+fn look_up(clean: &Path, staged: &Path, target: &Target, context: &Context) -> Result<Option<(Which, Found)>> {
+    for (which, path) in [(Which::A, clean), (Which::B, staged)] {
+        if target.which.is_none_or(|meant| meant == which)
+            && let Some(found) = place(&Windows::open(path)?, &target.spot, context)?
+        {
+            return Ok(Some((which, found)));
+        }
+    }
+    Ok(None)
+}
+
+fn seek(clean: &Path, staged: &Path, aligned: &Aligned, query: &Query, context: &Context) -> Result<Option<Match>> {
+    search(&Windows::open(clean)?, &Windows::open(staged)?, aligned, query, context)
 }
 
 fn hashes(paths: &[PathBuf], context: &Context) -> Result<Vec<(PathBuf, String)>> {
@@ -181,15 +228,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_window_reads_both_files_and_ends_where_they_end() {
+    fn pieces_of_both_files_end_where_they_end() {
         let directory = tempfile::tempdir().unwrap();
         let (clean, staged) = (directory.path().join("clean"), directory.path().join("staged"));
         std::fs::write(&clean, vec![1; 9000]).unwrap();
         std::fs::write(&staged, vec![2; 20_000]).unwrap();
-        let read = window(&clean, &staged, HexWindow::STRIDE).unwrap();
-        assert_eq!((read.clean.len(), read.staged.len()), (9000 - 8192, 20_000 - 8192));
-        let behind = window(&clean, &staged, 2 * HexWindow::STRIDE).unwrap();
-        assert_eq!((behind.clean.len(), behind.staged.len()), (0, 20_000 - 16_384));
+        let found = read(&clean, &staged, &[(Which::A, 2), (Which::A, 3), (Which::B, 3), (Which::B, 1 << 60)]).unwrap();
+        let lengths: Vec<usize> = found.iter().map(|(_, bytes)| bytes.len()).collect();
+        assert_eq!(lengths, [9000 - 8192, 0, 4096, 0]);
+        let target = |text| Target::parse(text).unwrap();
+        let found = look_up(&clean, &staged, &target("10000"), &Context::new()).unwrap().unwrap();
+        assert_eq!((found.0, found.1.offset), (Which::B, 10_000), "the first file is shorter");
+        assert_eq!(look_up(&clean, &staged, &target("a:10000"), &Context::new()).unwrap(), None);
+        assert_eq!(look_up(&clean, &staged, &target("main"), &Context::new()).unwrap(), None, "no binary, no names");
     }
 
     #[test]

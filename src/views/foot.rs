@@ -10,7 +10,7 @@ use super::words;
 use crate::app::filter;
 use crate::app::jobs::{Job, Request};
 use crate::app::keymap::{BINDINGS, Context, Group};
-use crate::app::state::{Overlay, State};
+use crate::app::state::{Ask, Overlay, State};
 use ratatui::Frame;
 use ratatui::layout::Position;
 use ratatui::text::{Line, Span};
@@ -20,9 +20,9 @@ pub fn draw(frame: &mut Frame<'_>, screen: &Screen, state: &State, theme: Theme)
     let cells = usize::from(screen.foot.width);
     let hints = hints(state, theme, cells);
     let room = cells.saturating_sub(hints.width() + 2);
-    let (text, role) = message(state);
+    let (text, role) = message(state, room);
     let text = fit(&text, room, Cut::End).into_owned();
-    if state.overlay == Overlay::Find {
+    if matches!(state.overlay, Overlay::Find | Overlay::Prompt(_)) {
         let x = screen.foot.x + width(&text) as u16;
         frame.set_cursor_position(Position { x, y: screen.foot.y });
     }
@@ -30,12 +30,21 @@ pub fn draw(frame: &mut Frame<'_>, screen: &Screen, state: &State, theme: Theme)
     lines(frame, screen.foot, vec![line]);
 }
 
-fn message(state: &State) -> (String, Role) {
+fn message(state: &State, room: usize) -> (String, Role) {
     if state.leaving {
         return ("putting cargo's outputs back".into(), Role::Next);
     }
     if state.overlay == Overlay::Find {
         return (format!("find: {}", filter::query(state)), Role::Plain);
+    }
+    if let Overlay::Prompt(prompt) = &state.overlay {
+        let (question, short) = match prompt.ask {
+            Ask::Place => ("go to 0x1f40, @0x401000, .section, symbol", "go to"),
+            Ask::Search => ("search text, or hex:7f 45 4c 46", "search"),
+        };
+        // What is typed has precedence over what may be.
+        let question = if width(question) + width(&prompt.text) + 3 > room { short } else { question };
+        return (format!("{question}: {}", prompt.text), Role::Plain);
     }
     if let Some(toast) = &state.toast {
         return (toast.text.clone(), if toast.failed { Role::Bad } else { Role::Plain });
@@ -55,9 +64,11 @@ fn progress(state: &State, job: &Job) -> String {
     };
     let what = match &job.request {
         Request::Audit(id) | Request::LookInto(id, _) | Request::Undo(id) => name(*id),
-        Request::Diff { artifact, .. } | Request::Hex { artifact, .. } | Request::Hash { artifact, .. } => {
-            name(*artifact)
-        }
+        Request::Diff { artifact, .. }
+        | Request::Hex { artifact, .. }
+        | Request::Place { artifact, .. }
+        | Request::Search { artifact, .. }
+        | Request::Hash { artifact, .. } => name(*artifact),
         Request::Step(ids) => match ids.as_slice() {
             [id] => name(*id),
             _ => "all artifacts",

@@ -31,17 +31,22 @@ pub fn draw(frame: &mut Frame<'_>, screen: &Screen, state: &State, theme: Theme)
         let mut text = Text::new(usize::from(screen.rows.width), theme);
         text.paragraph(&why, Role::Quiet);
         lines(frame, screen.rows, text.into_lines());
+    } else {
+        list(frame, screen.rows, state.cursor(panel), total, focused, theme, |row, cells| {
+            content.row(state, row, theme, cells)
+        });
+    }
+    if screen.detail.is_empty() {
         return;
     }
-    list(frame, screen.rows, state.cursor(panel), total, focused, theme, |row, cells| {
-        content.row(state, row, theme, cells)
-    });
-    if let Some(row) = state.cursor(panel).chosen(total).filter(|_| !screen.detail.is_empty()) {
-        let rule = "─".repeat(usize::from(screen.rule.width));
-        lines(frame, screen.rule, vec![Line::from(theme.span(rule, Role::Frame))]);
-        let size = (usize::from(screen.detail.width), usize::from(screen.detail.height));
-        lines(frame, screen.detail, content.lower(state, row, theme, size, state.detail_scroll));
-    }
+    let rule = "─".repeat(usize::from(screen.rule.width));
+    lines(frame, screen.rule, vec![Line::from(theme.span(rule, Role::Frame))]);
+    let size = (usize::from(screen.detail.width), usize::from(screen.detail.height));
+    let lower = match state.cursor(panel).chosen(total) {
+        Some(row) => content.lower(state, row, theme, size, state.detail_scroll),
+        None => content.floor(state, theme, size).unwrap_or_default(),
+    };
+    lines(frame, screen.detail, lower);
 }
 
 /// The frame of something that has the focus or has not.

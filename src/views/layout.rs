@@ -203,11 +203,13 @@ fn divide(screen: &mut Screen, state: &State) {
         return;
     }
     let count = state.cursor(state.panel()).count(content.count(state));
-    if count == 0 {
+    // Without rows one line says why.
+    if count == 0 && content.floor(state, rows::PLAIN, (usize::from(rest.width), 1)).is_none() {
         return;
     }
-    let most = rest.height - rest.height * 2 / 5 - 1;
-    let rows = most.min(u16::try_from(count).unwrap_or(u16::MAX));
+    let (share, of) = content.detail_share();
+    let most = rest.height - rest.height * share / of - 1;
+    let rows = most.min(u16::try_from(count.max(1)).unwrap_or(u16::MAX));
     screen.rows.height = rows;
     screen.rule = Rect { y: rest.y + rows, height: 1, ..rest };
     screen.detail = Rect { y: rest.y + rows + 1, height: rest.height - rows - 1, ..rest };

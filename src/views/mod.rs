@@ -15,12 +15,13 @@ mod fit;
 mod foot;
 mod frame;
 mod head;
-mod hex;
+pub mod hex;
 pub mod layout;
 mod lenses;
 mod libraries;
 mod list;
 mod log;
+pub mod minimap;
 mod overview;
 pub mod page;
 mod palette;
@@ -59,7 +60,7 @@ pub fn draw(frame: &mut Frame<'_>, state: &State, theme: Theme) {
             match &state.overlay {
                 Overlay::Page(open) => page::draw(frame, &screen, state, open, theme),
                 Overlay::Palette(open) => palette::draw(frame, &screen, state, open, theme),
-                Overlay::None | Overlay::Find => {}
+                Overlay::None | Overlay::Find | Overlay::Prompt(_) => {}
             }
         }
         None => too_small(frame, theme),

@@ -54,6 +54,12 @@ pub fn chosen_text(state: &State) -> String {
     plain(&chosen(state, PLAIN, PLAIN_WIDTH))
 }
 
+/// The cells that a page's text has.
+#[must_use]
+pub fn width(state: &State) -> usize {
+    layout::of(state).map_or(0, |screen| usize::from(text_area(screen.page()).width))
+}
+
 fn text_area(area: Rect) -> Rect {
     let inner = inside(area);
     let margin = if inner.width > 44 { 2 } else { 0 };

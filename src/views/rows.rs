@@ -32,6 +32,16 @@ pub trait Rows: Sync {
         true
     }
 
+    /// The detail's share of what rows and detail have, as a fraction.
+    fn detail_share(&self) -> (u16, u16) {
+        (2, 5)
+    }
+
+    /// What the lower part shows, in so many cells and lines, while there is no row; `None` for nothing.
+    fn floor(&self, _state: &State, _theme: Theme, _size: (usize, usize)) -> Option<Vec<Line<'static>>> {
+        None
+    }
+
     /// Lines `from..from + height` of the lower part for the chosen row `index`.
     fn lower(
         &self,

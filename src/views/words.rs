@@ -2,6 +2,7 @@
 
 use super::theme::Role;
 use crate::engine::report::audit::{ArtifactReport, NodeRole, Severity, StagingReport, StagingState};
+use crate::engine::report::diff::Class;
 use crate::engine::report::fit::{RelroFate, Room, Verdict};
 use crate::engine::report::picture::Change;
 use crate::engine::report::{fit_words, words};
@@ -107,6 +108,37 @@ pub const fn verdict(verdict: Verdict) -> (&'static str, Role) {
         Verdict::NotNeeded => Role::Quiet,
     };
     (fit_words::verdict(verdict), role)
+}
+
+/// What bytes are.
+#[must_use]
+pub const fn class(class: Class) -> &'static str {
+    match class {
+        Class::Header => "file header",
+        Class::ProgramHeader => "program header",
+        Class::SectionHeader => "section header",
+        Class::LoadCommand => "load command",
+        Class::Directory => "data directory",
+        Class::Dynamic => "dynamic section",
+        Class::String => "string",
+        Class::Interpreter => "interpreter",
+        Class::Version => "symbol version",
+        Class::Symbol => "symbol",
+        Class::Hash => "symbol hash table",
+        Class::Relocation => "relocation",
+        Class::Import => "import",
+        Class::Export => "export",
+        Class::Note => "note",
+        Class::BuildId => "build-id",
+        Class::Checksum => "checksum",
+        Class::Signature => "signature",
+        Class::Code => "code",
+        Class::Data => "data",
+        Class::Unwind => "unwind table",
+        Class::Debug => "debug information",
+        Class::Padding => "padding",
+        Class::Other => "other",
+    }
 }
 
 /// What became of a part of a layout.

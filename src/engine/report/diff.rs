@@ -60,6 +60,15 @@ pub struct DiffDocument {
     pub structure: Vec<StructureChange>,
 }
 
+impl Map {
+    /// The part in which an offset lies; the last one for what lies behind.
+    #[must_use]
+    pub fn part(&self, offset: u64) -> usize {
+        let last = self.differing.len().saturating_sub(1);
+        usize::try_from(offset / self.unit.max(1)).map_or(last, |part| part.min(last))
+    }
+}
+
 impl DiffDocument {
     /// Whether both files were compared to the end, so that what is not listed as differing is equal.
     #[must_use]
