@@ -128,13 +128,8 @@ fn is_compared(state: &State, artifact: ArtifactId) -> bool {
 
 /// A cancelled comparison is asked for again only when the panel is opened anew.
 fn forget_unfinished_diff(state: &mut State) {
-    if let Some(compared) = state.compared.as_mut().filter(|compared| !compared.is_complete())
-        && !state.jobs.holds(&Request::Diff {
-            artifact: compared.artifact,
-            clean: compared.clean.clone(),
-            staged: compared.staged.clone(),
-        })
-    {
+    let is_asked_anew = state.jobs.is_comparing();
+    if let Some(compared) = state.compared.as_mut().filter(|compared| !is_asked_anew && !compared.is_complete()) {
         compared.problem = Some("cancelled; r audits and compares again".into());
     }
 }
