@@ -86,10 +86,8 @@ fn end(state: &mut State, job: &Job, outcome: Outcome) {
             }
             look(state, snapshot);
         }
-        (Outcome::Diff(diff), Request::Diff { artifact, .. }) => {
-            if is_compared(state, *artifact) {
-                bytes::take(state, diff);
-            }
+        (Outcome::Diff(diff), Request::Diff { artifact, .. }) if is_compared(state, *artifact) => {
+            bytes::take(state, diff);
         }
         (Outcome::Hex(read), Request::Hex { artifact, .. }) => {
             if let Some(compared) = state.compared.as_mut().filter(|compared| compared.artifact == *artifact) {
