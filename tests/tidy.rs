@@ -85,10 +85,11 @@ fn views_change_nothing_and_ask_nobody() {
 }
 
 #[test]
-fn only_one_place_is_unsafe() {
+fn only_two_places_are_unsafe() {
+    let allowed = ["src/engine/file/map.rs", "src/engine/file/extents.rs"];
     let found: Vec<_> = offenders("src", &["unsafe {"])
         .into_iter()
-        .filter(|line| !line.starts_with("src/engine/file/map.rs"))
+        .filter(|line| !allowed.iter().any(|place| line.starts_with(place)))
         .collect();
     assert!(found.is_empty(), "{found:#?}");
 }

@@ -76,15 +76,17 @@ impl Alignment {
         self.pairs.iter().map(|pair| pair.len).sum()
     }
 
-    /// What lies in no pair, in the order of the files; where both have something, what was removed comes first.
-    pub fn unpaired(&self) -> impl Iterator<Item = ByteRun> {
-        let ends = std::iter::once((0, 0)).chain(self.pairs.iter().map(|pair| (pair.a + pair.len, pair.b + pair.len)));
-        let starts = self.pairs.iter().map(|pair| (pair.a, pair.b)).chain(std::iter::once((self.a_size, self.b_size)));
-        ends.zip(starts).flat_map(|((a, b), (next_a, next_b))| {
-            let removed = ByteRun { kind: RunKind::Removed, a, b, len: next_a - a };
-            let inserted = ByteRun { kind: RunKind::Inserted, a: next_a, b, len: next_b - b };
-            [removed, inserted].into_iter().filter(|run| run.len > 0)
-        })
+    /// What lies in no pair before the pair `index`, and behind the one before it; for the number of pairs, what lies behind
+    /// the last. Where both files have something, what was removed comes first.
+    pub fn unpaired_before(&self, index: usize) -> impl Iterator<Item = ByteRun> + use<> {
+        let (a, b) = match index.checked_sub(1).and_then(|before| self.pairs.get(before)) {
+            Some(pair) => (pair.a + pair.len, pair.b + pair.len),
+            None => (0, 0),
+        };
+        let (next_a, next_b) = self.pairs.get(index).map_or((self.a_size, self.b_size), |pair| (pair.a, pair.b));
+        let removed = ByteRun { kind: RunKind::Removed, a, b, len: next_a.saturating_sub(a) };
+        let inserted = ByteRun { kind: RunKind::Inserted, a: next_a, b, len: next_b.saturating_sub(b) };
+        [removed, inserted].into_iter().filter(|run| run.len > 0)
     }
 }
 
@@ -96,10 +98,13 @@ mod tests {
     fn what_is_in_no_pair_was_removed_or_inserted() {
         let pairs = vec![Pair { a: 0, b: 4, len: 10 }, Pair { a: 12, b: 14, len: 3 }];
         let alignment = Alignment { by: AlignedBy::Structure, a_size: 15, b_size: 20, pairs, moved: Vec::new() };
-        let found: Vec<_> = alignment.unpaired().map(|run| (run.kind, run.a, run.b, run.len)).collect();
+        let found: Vec<_> = (0..=2)
+            .flat_map(|index| alignment.unpaired_before(index))
+            .map(|run| (run.kind, run.a, run.b, run.len))
+            .collect();
         let expected = [(RunKind::Inserted, 0, 0, 4), (RunKind::Removed, 10, 14, 2), (RunKind::Inserted, 15, 17, 3)];
         assert_eq!(found, expected);
         assert_eq!(alignment.paired(), 13);
-        assert_eq!(Alignment::by_offset(0, 3).unpaired().next().map(|run| run.len), Some(3));
+        assert_eq!(Alignment::by_offset(0, 3).unpaired_before(0).next().map(|run| run.len), Some(3));
     }
 }

@@ -56,6 +56,24 @@ pub fn fill(source: &dyn ReadAt, offset: u64, len: u64) -> Result<Option<Fill>> 
     Ok(byte.map(|byte| Fill { byte, seen, len }))
 }
 
+/// The distance to the first of `len` bytes that differ between `a` and `b`, which are read from `offsets` on.
+///
+/// # Errors
+/// As [`fill`].
+pub fn first_difference(a: &dyn ReadAt, b: &dyn ReadAt, offsets: (u64, u64), len: u64) -> Result<Option<u64>> {
+    let (mut at, mut chunk) = (0, 64);
+    while at < len {
+        let length = chunk.min(len - at);
+        let (ours, theirs) = (a.bytes(offsets.0 + at, length)?, b.bytes(offsets.1 + at, length)?);
+        if let Some(place) = ours.iter().zip(&theirs).position(|(one, other)| one != other) {
+            return Ok(Some(at + place as u64));
+        }
+        at += length;
+        chunk = CHUNK;
+    }
+    Ok(None)
+}
+
 /// The `len` bytes at `offset` in hex, or the first of them; or what all of them are.
 ///
 /// # Errors
@@ -93,5 +111,7 @@ mod tests {
         assert_eq!(fill(&source, 1, 0).unwrap(), None);
         assert_eq!(fill(&source, 0, 20_001).unwrap(), None);
         assert!(fill(&source, 20_000, 99).is_err());
+        assert_eq!(first_difference(&source, &source, (0, 1), 20_000).unwrap(), Some(19_999));
+        assert_eq!(first_difference(&source, &source, (0, 1), 19_999).unwrap(), None);
     }
 }

@@ -4,6 +4,7 @@
 //! The readers of the three formats fill a [`Layout`]; what a run of bytes means is asked of two of them by `meaning`. Of two
 //! overlapping regions the one of the finer layer names the place: tables before sections, sections before segments.
 
+use super::code::{Named, Symbols};
 use super::item::{Entries, Item};
 use super::tell::Tell;
 use crate::engine::file::ReadAt;
@@ -92,6 +93,8 @@ pub struct Layout {
     /// Who names the string at an offset: `NEEDED`.
     owners: BTreeMap<u64, String>,
     last_section_end: u64,
+    symbols: Option<Box<dyn Symbols>>,
+    named: Named,
 }
 
 impl Layout {
@@ -145,6 +148,30 @@ impl Layout {
     /// Notes who names the string at `offset`; the first to say so is told.
     pub fn owner(&mut self, offset: u64, owner: impl Into<String>) {
         self.owners.entry(offset).or_insert_with(|| owner.into());
+    }
+
+    /// Says where the file's symbols are found.
+    pub fn symbols(&mut self, symbols: Box<dyn Symbols>) {
+        self.symbols = Some(symbols);
+    }
+
+    /// Looks up the symbols in which `places` lie, and forgets those of other places.
+    ///
+    /// # Errors
+    /// [`Error::Io`]; where a symbol table is damaged no symbol is found.
+    pub fn name(&mut self, source: &dyn ReadAt, places: Vec<u64>) -> Result<()> {
+        self.named = match self.symbols.as_deref().map(|symbols| Named::find(source, symbols, places)) {
+            Some(Ok(named)) => named,
+            None | Some(Err(Error::Malformed { .. })) => Named::default(),
+            Some(Err(other)) => return Err(other),
+        };
+        Ok(())
+    }
+
+    /// The symbols of the places that were looked up.
+    #[must_use]
+    pub fn named(&self) -> &Named {
+        &self.named
     }
 
     fn add(&mut self, layer: Layer, start: u64, size: u64, name: String, class: Class, content: Content) {
@@ -274,6 +301,9 @@ impl Layout {
     /// [`Error::Io`] when an entry can't be read; one that is damaged is left out.
     pub fn items_of(&self, source: &dyn ReadAt, start: u64, end: u64, most: usize) -> Result<Found> {
         let mut found = Found::default();
+        if start >= end {
+            return Ok(found);
+        }
         for item in self.items_within(start, end) {
             if found.items.len() < most {
                 found.items.push(item.clone());

@@ -7,6 +7,7 @@
 mod align;
 mod aligned;
 mod alignment;
+mod code;
 mod content;
 mod explain;
 mod input;
@@ -25,6 +26,7 @@ mod search;
 mod strings;
 mod structure;
 mod tell;
+mod telling;
 mod verdict;
 mod wheel;
 mod words;
@@ -32,7 +34,7 @@ mod words;
 use crate::engine::binary::elf::Tables;
 use crate::engine::binary::{self, Binary, Format};
 use crate::engine::file::{Identity, ReadAt, Windows};
-use crate::engine::report::diff::{AlignedBy, Class, ClassTotal, DiffDocument, Run, RunKind};
+use crate::engine::report::diff::{AlignedBy, Class, ClassTotal, DiffDocument, DifferingBytes, Map, Run, RunKind};
 use crate::engine::{Context, Error, Result};
 use align::align;
 pub use aligned::{Aligned, Piece, Place, Which};
@@ -41,16 +43,17 @@ use explain::Explanation;
 pub use explain::{Logged, made_of, read_log};
 pub use input::Input;
 use layout::Layout;
-use listed::{Listed, MOST_LISTED};
+use listed::Listed;
 use meaning::{Part, Side, parts};
 pub use places::{Found, Spot, Target, of_file, place};
 pub use question::Question;
 pub use rows::{Row, Rows};
-use scan::{Scanned, scan};
+use scan::{How, Reached, Scanned, scan};
 pub use search::{Direction, LONGEST_NEEDLE, Match, Query, search};
 use std::collections::BTreeMap;
 use std::path::Path;
 use structure::{Facts, changes};
+use telling::Telling;
 use verdict::verdict;
 
 /// The schema of the document.
@@ -86,55 +89,30 @@ pub fn answer_streaming(
     partial: &mut dyn FnMut(&DiffDocument),
     context: &Context,
 ) -> Result<DiffDocument> {
-    let _ = partial;
     let same = same_inode(&a.file, &b.file)?;
     let asked = if same { Some(AlignedBy::Offset) } else { question.alignment };
     let alignment = alignment_of(a, b, asked, context)?;
-    let mut listed = Listed::new(a.size(), b.size());
-    let mut unpaired = alignment.unpaired().peekable();
-    let scanned = if same {
-        Scanned { compared: 0, skipped: a.size() }
+    let mut document = blank(a, b, alignment.by);
+    document.edits = question.edits.as_deref().map(Logged::words);
+    let mut tongue = Tongue::new(question);
+    let found = if same {
+        let scanned = Scanned { compared: 0, skipped: a.size() };
+        Reached { listed: Listed::new(a.size(), b.size()), scanned }
     } else {
-        let found = &mut |runs: &[ByteRun]| {
-            for run in runs {
-                // What stands before it in both files.
-                while let Some(before) = unpaired.next_if(|before| before.a <= run.a && before.b <= run.b) {
-                    listed.add([before]);
-                }
-                listed.add([*run]);
-            }
+        let how = How::suiting(alignment.paired(), question.from);
+        let on_the_way = &mut |so_far: Reached| {
+            note(&so_far, &mut document);
+            tongue.tell(a, b, &so_far.listed, &mut document)?;
+            document.verdict = format!("{} so far", verdict(&document));
+            partial(&document);
+            Ok(())
         };
-        scan(&a.file, &b.file, &alignment, found, context)?
+        scan(&a.file, &b.file, &alignment, &how, on_the_way, context)?
     };
-    listed.add(unpaired);
-    let mut document = DiffDocument {
-        schema: SCHEMA.into(),
-        a: a.path.clone(),
-        b: b.path.clone(),
-        a_container: a.container.clone(),
-        a_member: a.member.clone(),
-        b_container: b.container.clone(),
-        b_member: b.member.clone(),
-        a_size: a.size(),
-        b_size: b.size(),
-        equal: listed.total() == 0,
-        verdict: String::new(),
-        aligned_by: alignment.by,
-        bytes_compared: scanned.compared,
-        bytes_skipped: scanned.skipped,
-        bytes: listed.bytes(),
-        edits: question.edits.as_deref().map(Logged::words),
-        unexplained: None,
-        runs_total: listed.total(),
-        runs: Vec::new(),
-        by_class: Vec::new(),
-        map: listed.map().clone(),
-        findings: Vec::new(),
-        structure: Vec::new(),
-    };
-    if !document.equal {
-        tell(a, b, &listed, question, &mut document)?;
-    }
+    note(&found, &mut document);
+    document.equal = found.listed.total() == 0;
+    tongue.tell(a, b, &found.listed, &mut document)?;
+    explain::count(&mut document);
     document.verdict = verdict(&document);
     Ok(document)
 }
@@ -148,42 +126,104 @@ fn alignment_of(a: &Input, b: &Input, asked: Option<AlignedBy>, context: &Contex
     align(a, b, old.as_ref(), new.as_ref(), asked, context)
 }
 
-/// Says what the runs are, and what that makes of the structure.
-fn tell(a: &Input, b: &Input, listed: &Listed, question: &Question, document: &mut DiffDocument) -> Result<()> {
-    let (ours, theirs) = (&a.file, &b.file);
-    let (old, new) = (readable(binary::read(ours))?, readable(binary::read(theirs))?);
-    document.structure = changes(&Facts::of(ours, old.as_ref())?, &Facts::of(theirs, new.as_ref())?);
-    let (old, new) = (layout_of(ours, old.as_ref())?, layout_of(theirs, new.as_ref())?);
-    let sides = old.as_ref().zip(new.as_ref());
-    let explanation = match &question.edits {
-        Some(edits) => Some(Explanation::of(ours, theirs, edits)?),
-        None => None,
-    };
-    for (run, explained_by) in explain::explained(explanation.as_ref(), listed.runs())? {
-        let known = document.runs.len();
-        match sides {
-            Some((old, new)) => {
-                let (old, new) = (Side { source: ours, layout: old }, Side { source: theirs, layout: new });
-                document.runs.extend(parts(&old, &new, run)?.into_iter().map(told));
+/// A document of which nothing is known yet.
+fn blank(a: &Input, b: &Input, aligned_by: AlignedBy) -> DiffDocument {
+    DiffDocument {
+        schema: SCHEMA.into(),
+        a: a.path.clone(),
+        b: b.path.clone(),
+        a_container: a.container.clone(),
+        a_member: a.member.clone(),
+        b_container: b.container.clone(),
+        b_member: b.member.clone(),
+        a_size: a.size(),
+        b_size: b.size(),
+        equal: false,
+        verdict: String::new(),
+        aligned_by,
+        bytes_compared: 0,
+        bytes_skipped: 0,
+        bytes: DifferingBytes::default(),
+        edits: None,
+        unexplained: None,
+        runs_total: 0,
+        runs: Vec::new(),
+        by_class: Vec::new(),
+        map: Map::default(),
+        findings: Vec::new(),
+        structure: Vec::new(),
+    }
+}
+
+/// Writes down what was counted.
+fn note(found: &Reached, document: &mut DiffDocument) {
+    document.bytes_compared = found.scanned.compared;
+    document.bytes_skipped = found.scanned.skipped;
+    document.bytes = found.listed.bytes();
+    document.runs_total = found.listed.total();
+    document.map = found.listed.map().clone();
+}
+
+/// What is needed to say what runs are, read when the first of them is found.
+struct Tongue<'a> {
+    edits: Option<&'a [Logged]>,
+    layouts: Option<(Option<Layout>, Option<Layout>)>,
+    explanation: Option<Explanation<'a>>,
+    telling: Telling,
+}
+
+impl<'a> Tongue<'a> {
+    fn new(question: &'a Question) -> Self {
+        Self { edits: question.edits.as_deref(), layouts: None, explanation: None, telling: Telling::default() }
+    }
+
+    /// Says what the runs are, and what that makes of the structure.
+    fn tell(&mut self, a: &'a Input, b: &'a Input, listed: &Listed, document: &mut DiffDocument) -> Result<()> {
+        if listed.total() == 0 {
+            return Ok(());
+        }
+        let (ours, theirs) = (&a.file, &b.file);
+        if self.layouts.is_none() {
+            let (old, new) = (readable(binary::read(ours))?, readable(binary::read(theirs))?);
+            document.structure = changes(&Facts::of(ours, old.as_ref())?, &Facts::of(theirs, new.as_ref())?);
+            self.layouts = Some((layout_of(ours, old.as_ref())?, layout_of(theirs, new.as_ref())?));
+            if let Some(edits) = self.edits {
+                self.explanation = Some(Explanation::of(ours, theirs, edits)?);
             }
-            None => document.runs.push(untold(run)),
         }
-        for run in document.runs.iter_mut().skip(known) {
-            run.explained_by.clone_from(&explained_by);
+        if let Some((Some(old), Some(new))) = self.layouts.as_mut() {
+            code::look_up((old, ours), (new, theirs), listed.runs())?;
         }
+        let sides = match &self.layouts {
+            Some((Some(old), Some(new))) => {
+                Some((Side { source: ours, layout: old }, Side { source: theirs, layout: new }))
+            }
+            _ => None,
+        };
+        let explanation = self.explanation.as_ref();
+        let told = self.telling.tell(listed.runs(), &mut document.runs, |run| {
+            let mut runs = Vec::new();
+            for (run, explained_by) in explain::explained(explanation, &[run])? {
+                let parts = match &sides {
+                    Some((old, new)) => parts(old, new, run)?.into_iter().map(told).collect(),
+                    None => vec![untold(run)],
+                };
+                runs.extend(parts.into_iter().map(|run| Run { explained_by: explained_by.clone(), ..run }));
+            }
+            Ok(runs)
+        })?;
+        document.runs_total += told.saturating_sub(listed.runs().len() as u64);
+        let mut classes: BTreeMap<Class, (u64, u64)> = BTreeMap::new();
+        for run in &document.runs {
+            let (runs, bytes) = classes.entry(run.class).or_default();
+            *runs += 1;
+            *bytes += run.len;
+        }
+        document.bytes.code = classes.get(&Class::Code).map_or(0, |(_, bytes)| *bytes);
+        document.by_class =
+            classes.into_iter().map(|(class, (runs, bytes))| ClassTotal { class, runs, bytes }).collect();
+        Ok(())
     }
-    document.runs_total += (document.runs.len() - listed.runs().len()) as u64;
-    document.runs.truncate(MOST_LISTED);
-    let mut classes: BTreeMap<Class, (u64, u64)> = BTreeMap::new();
-    for run in &document.runs {
-        let (runs, bytes) = classes.entry(run.class).or_default();
-        *runs += 1;
-        *bytes += run.len;
-    }
-    document.bytes.code = classes.get(&Class::Code).map_or(0, |(_, bytes)| *bytes);
-    explain::count(document);
-    document.by_class = classes.into_iter().map(|(class, (runs, bytes))| ClassTotal { class, runs, bytes }).collect();
-    Ok(())
 }
 
 fn told(part: Part) -> Run {

@@ -8,8 +8,6 @@ use crate::engine::report::diff::RunKind;
 
 /// A longer text is cut.
 const LONGEST_TEXT: usize = 200;
-/// At most this many records are told of one run.
-const MOST_RECORDS: usize = 8;
 
 /// What `part` is, in words.
 ///
@@ -19,7 +17,13 @@ pub fn meaning(a: &Side<'_>, b: &Side<'_>, part: &Part) -> Result<String> {
     let mut said = Vec::new();
     said.extend(place(a.layout, b.layout, part));
     said.extend(records(part));
-    if part.changes.is_empty() {
+    let told = match part.nature {
+        Nature::Vacated { fill, .. } => fill.is_some() || part.run.kind == RunKind::Removed,
+        Nature::MovedHere { alike, .. } => alike,
+        Nature::LeftBehind => true,
+        _ => false,
+    };
+    if part.changes.is_empty() && !told {
         said.push(bytes(a, b, part)?);
     }
     Ok(said.join("; "))
@@ -32,7 +36,11 @@ fn place(a: &Layout, b: &Layout, part: &Part) -> Option<String> {
     let name = |layout: &Layout, offset| layout.part_at(offset).map_or_else(String::new, |region| region.name.clone());
     let before = if run.kind == RunKind::Inserted { String::new() } else { name(a, run.a) };
     let after = if run.kind == RunKind::Removed { String::new() } else { name(b, run.b) };
-    let left = if before.is_empty() { String::new() } else { format!(", where {before} stood") };
+    let left = if before.is_empty() || run.kind == RunKind::Removed {
+        String::new()
+    } else {
+        format!(", where {before} stood")
+    };
     let filled = |fill: Option<content::Fill>| fill.map_or_else(String::new, |fill| format!(", filled with {fill}"));
     Some(match part.nature {
         Nature::InPlace => return None,
@@ -40,15 +48,31 @@ fn place(a: &Layout, b: &Layout, part: &Part) -> Option<String> {
         Nature::Vacated { to, fill } => format!("vacated: {before} moved to {to:#x}{}", filled(fill)),
         Nature::Gone { .. } if run.kind == RunKind::Removed => format!("{before}, which is gone"),
         Nature::Gone { fill } => format!("{before} is gone{}", filled(fill)),
-        Nature::MovedHere { from, grown } => {
+        Nature::MovedHere { from, grown, alike } => {
             let length = match grown {
                 0 => String::new(),
                 1.. => format!(" and {grown} bytes longer"),
                 _ => format!(" and {} bytes shorter", grown.unsigned_abs()),
             };
-            format!("{after}, moved here from {from:#x}{length}{left}")
+            let same = if alike { ", unchanged" } else { "" };
+            format!("{after}, moved here from {from:#x}{length}{same}{left}")
+        }
+        Nature::Grown { by } => {
+            let part = if run.kind == RunKind::Removed { &before } else { &after };
+            let left = if before == after { String::new() } else { left };
+            match by {
+                // Longer in one place and shorter in another.
+                0 => return None,
+                1.. => format!("{part}, {by} bytes longer{left}"),
+                _ => format!("{part}, {} bytes shorter{left}", by.unsigned_abs()),
+            }
         }
         Nature::New => format!("new: {after}{left}"),
+        Nature::LeftBehind => {
+            let old = name(a, run.b);
+            let to = b.part_named(&old).map_or_else(String::new, |(start, _)| format!(", which moved to {start:#x}"));
+            format!("what is left of {old}{to}")
+        }
         Nature::Padding { .. } => {
             let offset = run.offset();
             match own.neighbours(offset) {
@@ -63,46 +87,38 @@ fn place(a: &Layout, b: &Layout, part: &Part) -> Option<String> {
 
 /// The records that differ, each with its fields.
 fn records(part: &Part) -> Option<String> {
-    let mut texts: Vec<String> = Vec::new();
+    let mut text = String::new();
     let (mut left, mut last): (u64, Option<(&str, &str)>) = (part.more, None);
     for change in &part.changes {
-        let verb = verb(part, change);
-        let says = says(change);
+        if text.chars().count() > LONGEST_TEXT {
+            left += 1;
+            continue;
+        }
+        let (verb, says) = (verb(part, change), says(change));
         // The fields of one record stand behind one name.
         if last == Some((&change.name, verb)) && !change.field.is_empty() {
-            match texts.last_mut() {
-                Some(text) if texts_room(text) => text.push_str(&format!(", {}: {says}", change.field)),
-                _ => left += 1,
-            }
+            text.push_str(&format!(", {}: {says}", change.field));
             continue;
         }
         last = Some((&change.name, verb));
-        if texts.len() == MOST_RECORDS {
-            left += 1;
-            last = None;
-            continue;
-        }
         let head = [verb, change.name.as_str(), change.field].into_iter().filter(|word| !word.is_empty());
         let head = head.collect::<Vec<_>>().join(" ");
-        texts.push(if head.is_empty() { says } else { format!("{head}: {says}") });
+        let separator = if text.is_empty() { "" } else { "; " };
+        let colon = if head.is_empty() { "" } else { ": " };
+        text.push_str(&format!("{separator}{head}{colon}{says}"));
     }
     if left > 0 {
-        texts.push(format!("and {left} more"));
+        text.push_str(&format!("; and {left} more"));
     }
-    (!texts.is_empty()).then(|| texts.join("; "))
+    (!text.is_empty()).then_some(text)
 }
 
-fn texts_room(text: &str) -> bool {
-    text.len() < 2 * LONGEST_TEXT
-}
-
-/// Whether a record of a place that stays came or went.
+/// Whether a record came or went.
 fn verb(part: &Part, change: &Change) -> &'static str {
-    let same = part.nature == Nature::InPlace;
+    let is_new = matches!(part.nature, Nature::New);
     match (&change.before, &change.after) {
-        (None, Some(_)) if same => "new",
-        (Some(_), None) if same => "gone",
-        (Some(_), None) if part.run.kind == RunKind::Changed => "once",
+        (None, Some(_)) if !is_new => "new",
+        (Some(_), None) => "gone",
         _ => "",
     }
 }
@@ -119,20 +135,16 @@ fn says(change: &Change) -> String {
 /// The bytes themselves, where nothing else is known of them.
 fn bytes(a: &Side<'_>, b: &Side<'_>, part: &Part) -> Result<String> {
     let run = part.run;
-    let own = if run.kind == RunKind::Inserted { b.layout } else { a.layout };
     let old = || content::shown(a.source, run.a, run.len);
     let new = || content::shown(b.source, run.b, run.len);
-    let bytes = match (run.kind, part.nature) {
-        // The fill of a vacated place is told already; what stood there is told by its section.
-        (RunKind::Changed, Nature::Vacated { fill: Some(_), .. } | Nature::Gone { fill: Some(_) }) => {
-            format!("before: {}", old()?)
+    match (run.kind, part.nature) {
+        (RunKind::Inserted | RunKind::Removed, Nature::Padding { fill: Some(fill) }) => {
+            Ok(if run.len == 1 { format!("a byte of {fill}") } else { format!("{} bytes of {fill}", run.len) })
         }
-        (RunKind::Changed, _) => format!("{} \u{2192} {}", old()?, new()?),
-        (RunKind::Inserted, _) => new()?,
-        (RunKind::Removed, _) => old()?,
-    };
-    let address = own.address_of(run.offset()).map(|address| format!("at address {address:#x}: "));
-    Ok(format!("{}{bytes}", address.unwrap_or_default()))
+        (RunKind::Changed, _) => Ok(format!("{} \u{2192} {}", old()?, new()?)),
+        (RunKind::Inserted, _) => new(),
+        (RunKind::Removed, _) => old(),
+    }
 }
 
 /// `text`, cut where it is longer than a line or two.

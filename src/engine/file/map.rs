@@ -1,4 +1,4 @@
-//! A file mapped into memory: the one place of the program with `unsafe`.
+//! A file mapped into memory: one of the two places of the program with `unsafe`.
 
 use super::ReadAt;
 use crate::engine::{Error, Result};

@@ -3,6 +3,7 @@
 //! A file at cargo's own path is read through [`Windows`], never a map: cargo may truncate it while we look.
 
 mod copy;
+mod extents;
 mod hash;
 mod identity;
 mod map;
@@ -10,6 +11,7 @@ mod private;
 mod windows;
 
 pub use copy::{CopyMethod, clone_data, copy_data, copy_sparse, reflink_or_copy};
+pub use extents::{Extent, Unwritten, extents_from, may_share};
 pub use hash::{Sha256Hex, sha256};
 pub use identity::Identity;
 pub use map::Mapped;

@@ -109,7 +109,11 @@ impl Windows {
         Ok(bytes)
     }
 
-    fn read_direct(&self, offset: u64, buffer: &mut [u8]) -> Result<()> {
+    /// Fills `buffer` from `offset` on with what the file holds now, whatever was kept of it.
+    ///
+    /// # Errors
+    /// As [`ReadAt::read_at`].
+    pub fn read_direct(&self, offset: u64, buffer: &mut [u8]) -> Result<()> {
         self.file.read_exact_at(buffer, offset).map_err(|error| {
             if error.kind() == std::io::ErrorKind::UnexpectedEof {
                 Error::malformed(&self.path, offset, format!("{} bytes, but the file ends before", buffer.len()))

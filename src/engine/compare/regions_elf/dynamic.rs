@@ -51,7 +51,9 @@ pub fn add(tables: &Tables, strings: Option<&StringTable<'_>>, layout: &mut Layo
 }
 
 /// The tag's name, or its number.
-fn tag_name(tag: u64) -> String {
+/// The tag's name, or its number.
+#[must_use]
+pub fn tag_name(tag: u64) -> String {
     match tag_to_str(tag) {
         "UNKNOWN_TAG" => format!("tag {tag:#x}"),
         name => name.to_owned(),

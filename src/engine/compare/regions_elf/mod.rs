@@ -6,14 +6,17 @@
 
 mod dynamic;
 mod fields;
+mod functions;
 mod hash;
 mod headers;
-mod notes;
+pub(super) mod notes;
 mod pointers;
 mod relocations;
 mod sectionless;
 mod symbols;
 mod versions;
+
+pub use dynamic::tag_name;
 
 use super::layout::{Layer, Layout};
 use crate::engine::binary::Name;
@@ -23,6 +26,7 @@ use crate::engine::file::ReadAt;
 use crate::engine::report::diff::Class;
 use crate::engine::{Error, Result};
 use fields::Shape;
+use functions::Functions;
 use goblin::elf::program_header::{PT_INTERP, PT_LOAD, pt_to_str};
 use goblin::elf::section_header::{
     SHF_ALLOC, SHF_EXECINSTR, SHF_STRINGS, SHT_DYNAMIC, SHT_DYNSYM, SHT_FINI_ARRAY, SHT_GNU_HASH, SHT_GNU_VERDEF,
@@ -68,6 +72,7 @@ pub fn layout(source: &dyn ReadAt, tables: &Tables) -> Result<Layout> {
         sectionless::add(source, tables, strings.as_ref(), versions, &mut layout)?;
         return Ok(layout.ordered());
     }
+    layout.symbols(Box::new(Functions::new(tables, None)));
     let contents = Contents::of(source, tables, &names)?;
     for (number, (section, name)) in tables.sections.iter().zip(&names).enumerate() {
         if let Some(start) = name_table(tables).map(|(offset, _)| offset.saturating_add(section.sh_name as u64)) {
@@ -109,7 +114,9 @@ struct Contents {
 impl Contents {
     fn of(source: &dyn ReadAt, tables: &Tables, names: &[Name]) -> Result<Self> {
         let versions = readable(VersionTable::read(source, tables))?.unwrap_or_default();
-        let loaded = tables.sections.iter().zip(names).filter(|(section, _)| is_allocated(section));
+        // The sections of an object have no addresses yet.
+        let is_loaded = |section: &Section| is_allocated(section) && section.sh_addr != 0;
+        let loaded = tables.sections.iter().zip(names).filter(|(section, _)| is_loaded(section));
         let addresses = loaded.map(|(section, name)| {
             let end = section.sh_addr.saturating_add(section.sh_size);
             (section.sh_addr, end, name.to_string())

@@ -3,6 +3,7 @@
 use super::super::layout::Layout;
 use super::fields::Shape;
 use crate::engine::Result;
+use crate::engine::binary::elf::Tables;
 use crate::engine::binary::record::Record;
 use crate::engine::file::ReadAt;
 use crate::engine::report::diff::Class;
@@ -55,6 +56,21 @@ pub fn add(
         at = next;
     }
     Ok(())
+}
+
+/// The notes in the `size` bytes at `offset` of the file whose tables are `tables`: what each is, and what it says.
+///
+/// # Errors
+/// As [`add`].
+pub fn said(
+    source: &dyn ReadAt,
+    tables: &Tables,
+    (offset, size, align): (u64, u64, u64),
+) -> Result<Vec<(String, String)>> {
+    let mut layout = Layout::default();
+    add(source, Shape::of(tables), (offset, size, align), &mut layout)?;
+    let found = layout.ordered().items_of(source, offset, offset.saturating_add(size), MOST_NOTES)?;
+    Ok(found.items.into_iter().map(|item| (item.name, item.value)).collect())
 }
 
 /// The name of a note's type, and what it says.

@@ -47,7 +47,11 @@ impl Relocations {
     fn kind(&self, info: u64) -> (String, u64) {
         let (kind, symbol) = if self.shape.is_64 { (info & 0xffff_ffff, info >> 32) } else { (info & 0xff, info >> 8) };
         let name = u32::try_from(kind).map_or("R_UNKNOWN", |kind| r_to_str(kind, self.machine));
-        let name = if name.starts_with("R_UNKNOWN") { format!("type {kind:#x}") } else { name.to_owned() };
+        let name = match name {
+            unknown if unknown.contains("UNKNOWN") => format!("type {kind:#x}"),
+            whole if whole.starts_with("R_") => whole.to_owned(),
+            short => format!("R_{short}"),
+        };
         (name, symbol)
     }
 }

@@ -4,6 +4,7 @@
 //! against one that was not.
 
 use super::fields::Shape;
+use super::functions::Functions;
 use super::hash::{self, Until};
 use super::pointers::{self, Addresses, Pointers};
 use super::relocations::{Addends, Relative, Relocations};
@@ -66,6 +67,7 @@ pub fn add(
         }
     }
     let table = symbols.map(|(table, _)| table);
+    layout.symbols(Box::new(Functions::new(tables, table)));
     if let Some(offset) = place(tables, DT_HASH) {
         let size = readable(hash::add_sysv(source, (shape, hash_word(tables)), offset, table, layout))?;
         layout.region(Layer::Section, Class::Hash, offset, size.unwrap_or_default(), ".hash");

@@ -3,6 +3,7 @@
 use super::super::item::{Entries, Item};
 use super::fields::{ADDRESS, Field, Shape, name_in};
 use crate::engine::Result;
+use crate::engine::binary::Endian;
 use crate::engine::binary::elf::{HIDDEN, VersionTable};
 use crate::engine::file::ReadAt;
 use crate::engine::report::diff::Class;
@@ -26,6 +27,21 @@ pub struct SymbolTable {
     pub strings: Option<(u64, u64)>,
 }
 
+/// The numbers of a symbol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RawSymbol {
+    /// `st_name`.
+    pub name: u32,
+    /// `st_info`.
+    pub info: u8,
+    /// `st_shndx`.
+    pub section: u16,
+    /// `st_value`.
+    pub value: u64,
+    /// `st_size`.
+    pub size: u64,
+}
+
 impl SymbolTable {
     /// The size of a symbol in bytes.
     #[must_use]
@@ -35,6 +51,37 @@ impl SymbolTable {
 
     fn fields(&self) -> &'static [Field] {
         if self.shape.is_64 { &SYMBOL_64 } else { &SYMBOL_32 }
+    }
+
+    /// The symbol whose bytes these are; `None` where they are too few.
+    #[must_use]
+    pub fn raw(&self, bytes: &[u8]) -> Option<RawSymbol> {
+        let is_big = self.shape.endian == Endian::Big;
+        let half = |at| {
+            bytes
+                .get(at..)?
+                .first_chunk()
+                .map(|bytes| if is_big { u16::from_be_bytes(*bytes) } else { u16::from_le_bytes(*bytes) })
+        };
+        let word = |at| {
+            bytes
+                .get(at..)?
+                .first_chunk()
+                .map(|bytes| if is_big { u32::from_be_bytes(*bytes) } else { u32::from_le_bytes(*bytes) })
+        };
+        let long = |at| {
+            bytes
+                .get(at..)?
+                .first_chunk()
+                .map(|bytes| if is_big { u64::from_be_bytes(*bytes) } else { u64::from_le_bytes(*bytes) })
+        };
+        let name = word(0)?;
+        Some(if self.shape.is_64 {
+            RawSymbol { name, info: *bytes.get(4)?, section: half(6)?, value: long(8)?, size: long(16)? }
+        } else {
+            let (value, size) = (u64::from(word(4)?), u64::from(word(8)?));
+            RawSymbol { name, info: *bytes.get(12)?, section: half(14)?, value, size }
+        })
     }
 
     /// The name of symbol `number`; empty where it has none.

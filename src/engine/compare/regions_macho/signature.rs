@@ -4,15 +4,21 @@
 
 use crate::engine::Result;
 use crate::engine::binary::Endian;
+use crate::engine::binary::macho::Image;
 use crate::engine::binary::record::{Record, name_at};
 use crate::engine::compare::item::Item;
 use crate::engine::compare::layout::{Layer, Layout};
 use crate::engine::compare::tell::{Fields, Records};
 use crate::engine::file::ReadAt;
 use crate::engine::report::diff::Class;
+use sha2::{Digest, Sha256};
 
 /// `CSMAGIC_EMBEDDED_SIGNATURE`.
 const EMBEDDED: u32 = 0xfade_0cc0;
+/// The hashes of larger images are not checked.
+const MOST_HASHED: u64 = 32 << 20;
+/// Nor are those of larger pages.
+const MOST_PAGE: u64 = 1 << 20;
 /// `CSMAGIC_CODEDIRECTORY`.
 const DIRECTORY: u32 = 0xfade_0c02;
 /// More blobs than this are taken as damage.
@@ -67,11 +73,14 @@ const FLAGS: [(u64, &str); 10] = [
 #[derive(Debug, Clone)]
 pub(crate) struct CodeDirectory {
     /// The identifier that it gives the code.
-    pub(crate) identifier: String,
+    identifier: String,
     /// The flags by name.
-    pub(crate) flags: String,
+    flags: String,
     /// How many pages it has hashes of.
-    pub(crate) code_slots: u32,
+    code_slots: u32,
+    /// How much of the image they are of.
+    limit: u64,
+    hash_type: u8,
     hashes: u64,
     hash_size: u64,
     special_slots: u32,
@@ -113,12 +122,15 @@ pub(super) fn signature(
     Ok(())
 }
 
-/// The code directories of the signature at `start`.
-pub(crate) fn directories(source: &dyn ReadAt, image: u64, start: u64) -> Result<Vec<CodeDirectory>> {
+/// The code directories of the signature of `image` that begins at `start` of the file.
+///
+/// # Errors
+/// [`crate::engine::Error::Malformed`] when one leads out of the file.
+pub(crate) fn directories(source: &dyn ReadAt, image: &Image<'_>, start: u64) -> Result<Vec<CodeDirectory>> {
     let mut found = Vec::new();
     for (_, _, at) in blobs(source, start)? {
         if Record::read(source, at, 4, Endian::Big)?.word(0)? == DIRECTORY {
-            found.push(CodeDirectory::read(source, image, at, "")?);
+            found.push(CodeDirectory::read(source, image.place.offset, at, "")?);
         }
     }
     Ok(found)
@@ -182,6 +194,8 @@ impl CodeDirectory {
             identifier: name_at(source, at.saturating_add(u64::from(record.word(20)?)), end)?.to_string(),
             flags: flags(u64::from(record.word(12)?)),
             code_slots: record.word(28)?,
+            limit: u64::from(record.word(32)?),
+            hash_type: record.byte(37)?,
             hashes: at.saturating_add(u64::from(record.word(16)?)),
             hash_size: u64::from(record.byte(36)?),
             special_slots: record.word(24)?,
@@ -189,6 +203,41 @@ impl CodeDirectory {
             image,
             prefix: prefix.to_owned(),
         })
+    }
+
+    /// Identifier and flags, and whether the hashes are those of the pages.
+    ///
+    /// # Errors
+    /// [`crate::engine::Error::Malformed`] when the pages or hashes lie outside of the file.
+    pub(crate) fn said(&self, source: &dyn ReadAt) -> Result<String> {
+        let Self { identifier, flags, code_slots, .. } = self;
+        let fit = match self.broken(source)? {
+            None => String::new(),
+            Some(0) => ", the hashes of all fit".into(),
+            Some(count) => format!(", the hashes of {count} do not fit"),
+        };
+        Ok(format!("identifier {identifier}, flags {flags}, {code_slots} pages{fit}"))
+    }
+
+    /// How many pages are not those that were hashed; `None` where that is not looked at.
+    fn broken(&self, source: &dyn ReadAt) -> Result<Option<u64>> {
+        let (Some(page), true) =
+            (1_u64.checked_shl(self.page).filter(|page| (1..=MOST_PAGE).contains(page)), self.page > 0)
+        else {
+            return Ok(None);
+        };
+        // SHA-256 whole, or cut to 20 bytes.
+        if !matches!((self.hash_type, self.hash_size), (2, 32) | (3, 20)) || self.limit > MOST_HASHED {
+            return Ok(None);
+        }
+        let mut broken = 0;
+        for slot in 0..u64::from(self.code_slots).min(self.limit.div_ceil(page)) {
+            let start = slot * page;
+            let bytes = source.bytes(self.image.saturating_add(start), page.min(self.limit - start))?;
+            let stated = source.bytes(self.hashes.saturating_add(slot * self.hash_size), self.hash_size)?;
+            broken += u64::from(!Sha256::digest(&bytes).starts_with(&stated));
+        }
+        Ok(Some(broken))
     }
 }
 

@@ -1,11 +1,21 @@
 //! The structure of a file as a list of named facts, and what differs between two such lists.
+//!
+//! The first words of a name say its group: `segment 3`, `section .text`, `dynamic DT_FLAGS`, `symbol foo`, `import a!b`.
 
-use super::regions_elf::{section_names, segment_type};
-use crate::engine::binary::{self, Binary, Format, NeededBinding, RunPathTag, Slice, elf, macho, pe};
+mod elf;
+mod macho;
+mod pe;
+
+use crate::engine::binary::{self, Binary, Format, NeededBinding, RunPathTag, Slice};
 use crate::engine::file::ReadAt;
 use crate::engine::report::diff::StructureChange;
 use crate::engine::{Error, Result};
 use std::collections::{BTreeMap, BTreeSet};
+
+/// At most this many symbols, imports and exports that differ are told one by one.
+const MOST_NAMED: usize = 300;
+/// Symbols of tables with more entries are not compared one by one.
+const MOST_SYMBOLS: u64 = 1 << 14;
 
 /// A file's facts: what, and how it stands there. Each `what` is there once.
 #[derive(Debug, Default)]
@@ -82,72 +92,20 @@ impl Facts {
 
     fn details(&mut self, prefix: &str, source: &dyn ReadAt, format: Option<Format>, slice: &Slice) -> Result<()> {
         match (format, &slice.elf) {
-            (Some(Format::Elf), Some(details)) => self.elf(source, details),
-            (Some(Format::MachO), _) => {
-                let place = macho::Place { offset: slice.offset, size: slice.size };
-                for segment in macho::segments(&macho::Image::read(source, place)?)? {
-                    let size = segment.file_size;
-                    self.place(format!("{prefix}segment {}", segment.name), segment.address, segment.offset, size);
-                    for section in segment.sections {
-                        let what = format!("{prefix}section {}", section.name);
-                        self.place(what, section.address, section.offset, section.size);
-                    }
-                }
-            }
-            (Some(Format::Pe), _) => {
-                for section in pe::Headers::read(source)?.sections {
-                    let what = format!("section {}", section.name);
-                    self.place(what, section.address, section.offset, section.file_size);
-                }
-            }
-            _ => {}
+            (Some(Format::Elf), Some(details)) => elf::add(self, source, details),
+            (Some(Format::MachO), _) => macho::add(self, prefix, source, slice),
+            (Some(Format::Pe), _) => pe::add(self, source),
+            _ => Ok(()),
         }
-        Ok(())
     }
 
-    fn place(&mut self, what: String, address: u64, offset: u64, size: u64) {
-        self.add(what, format!("address {address:#x}, offset {offset:#x}, size {size:#x}"));
-    }
-
-    fn elf(&mut self, source: &dyn ReadAt, details: &elf::Details) {
-        let hardening = elf::hardening(&details.tables);
-        self.add("RELRO", &hardening.relro);
-        self.add("immediate binding", hardening.now);
-        self.add("executable stack", hardening.execstack);
-        self.add("position-independent", hardening.pie);
-        self.add("text relocations", hardening.textrel);
-        if let Some(id) = &details.build_id {
-            self.add("build-id", id.iter().map(|byte| format!("{byte:02x}")).collect::<String>());
-        }
-        for need in &details.version_needs {
-            let names: Vec<_> = need.versions.iter().map(|version| version.name.to_text()).collect();
-            self.add(format!("versions of {}", need.library), names.join(", "));
-        }
-        for (number, segment) in details.tables.segments.iter().enumerate() {
-            let flag = |bit, letter| if segment.p_flags & bit == 0 { "" } else { letter };
-            let value = format!(
-                "{} {}{}{}, offset {:#x}, address {:#x}, size {:#x}, in memory {:#x}",
-                segment_type(segment.p_type),
-                flag(4, "R"),
-                flag(2, "W"),
-                flag(1, "X"),
-                segment.p_offset,
-                segment.p_vaddr,
-                segment.p_filesz,
-                segment.p_memsz
-            );
-            self.add(format!("segment {number}"), value);
-        }
-        let names = section_names(source, &details.tables);
-        for (section, name) in details.tables.sections.iter().zip(names) {
-            if section.sh_size > 0 {
-                self.place(format!("section {name}"), section.sh_addr, section.sh_offset, section.sh_size);
-            }
-        }
+    fn place(&mut self, what: String, (address, offset, size): (u64, u64, u64), more: &str) {
+        self.add(what, format!("address {address:#x}, offset {offset:#x}, size {size:#x}{more}"));
     }
 }
 
-/// What differs between `before` and `after`: in the first file's order, then what only the second has.
+/// What differs between `before` and `after`: in the first file's order, then what only the second has. Of symbols, imports
+/// and exports only the first [`MOST_NAMED`] are told one by one.
 #[must_use]
 pub fn changes(before: &Facts, after: &Facts) -> Vec<StructureChange> {
     let new: BTreeMap<&str, &str> = after.list.iter().map(|(what, value)| (what.as_str(), value.as_str())).collect();
@@ -163,5 +121,60 @@ pub fn changes(before: &Facts, after: &Facts) -> Vec<StructureChange> {
     let added = after.list.iter().filter(|(what, _)| !old.contains(what.as_str()));
     let added =
         added.map(|(what, value)| StructureChange { what: what.clone(), before: None, after: Some(value.clone()) });
-    changed.chain(added).collect()
+    bounded(changed.chain(added))
+}
+
+/// `all` without the names beyond the first [`MOST_NAMED`], which are counted.
+fn bounded(all: impl Iterator<Item = StructureChange>) -> Vec<StructureChange> {
+    let (mut list, mut named, mut gone, mut new) = (Vec::new(), 0, 0_u64, 0_u64);
+    for change in all {
+        if is_name(&change.what) {
+            named += 1;
+            if named > MOST_NAMED {
+                gone += u64::from(change.before.is_some());
+                new += u64::from(change.before.is_none());
+                continue;
+            }
+        }
+        list.push(change);
+    }
+    if gone + new > 0 {
+        list.push(StructureChange {
+            what: format!("names beyond the first {MOST_NAMED}"),
+            before: Some(format!("{gone} changed or gone")),
+            after: Some(format!("{new} new")),
+        });
+    }
+    list
+}
+
+/// Whether `what` is a symbol, an import or an export.
+fn is_name(what: &str) -> bool {
+    // In a universal file the architecture stands before it.
+    let own = what.split_once(": ").map_or(what, |(_, own)| own);
+    [what, own].iter().any(|what| ["symbol ", "import ", "export "].iter().any(|kind| what.starts_with(kind)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_stands_twice_is_numbered_and_many_names_are_counted() {
+        let (mut before, mut after) = (Facts::default(), Facts::default());
+        for facts in [&mut before, &mut after] {
+            facts.add("note", 1);
+        }
+        before.add("note", 2);
+        for number in 0..MOST_NAMED + 5 {
+            before.add(format!("symbol f{number}"), number);
+            after.add(format!("arm64: export g{number}"), number);
+        }
+        let found = changes(&before, &after);
+        assert_eq!(found.len(), 1 + MOST_NAMED + 1);
+        assert_eq!((found[0].what.as_str(), found[0].after.as_deref()), ("note (2)", None));
+        let last = found.last().unwrap();
+        let said = (last.before.as_deref(), last.after.as_deref());
+        assert_eq!(said, (Some("5 changed or gone"), Some("305 new")));
+    }
 }
