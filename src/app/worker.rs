@@ -5,7 +5,7 @@ use super::event::Event;
 use super::jobs::{Job, Lane as LaneName, Request};
 use super::lane::Lane;
 use super::receive::{Outcome, WorkerEvent};
-use crate::engine::compare::{Aligned, Found, Input, Match, Query, Question, Target, Which};
+use crate::engine::compare::{Aligned, Found, Input, Logged, Match, Query, Question, Target, Which};
 use crate::engine::compare::{answer_streaming, place, search};
 use crate::engine::file::{ReadAt, Windows, sha256};
 use crate::engine::project::ArtifactId;
@@ -157,12 +157,12 @@ fn to_the_end(session: &mut Session, context: &Context, events: &Sender<Event>) 
 fn serve_reader(_: &mut (), job: &Job, events: &Sender<Event>) -> Outcome {
     let context = &job.context;
     let outcome = match &job.request {
-        Request::Diff { clean, staged, .. } => {
+        Request::Diff { clean, staged, edits, .. } => {
             let mut partial = |diff: &DiffDocument| {
                 let diff = Arc::new(diff.clone());
                 let _ = events.send(Event::Worker(WorkerEvent::Partial { id: job.id, diff }));
             };
-            differences(clean, staged, &mut partial, context).map(|diff| Outcome::Diff(Arc::new(diff)))
+            differences(clean, staged, edits, &mut partial, context).map(|diff| Outcome::Diff(Arc::new(diff)))
         }
         Request::Hex { clean, staged, chunks, .. } => read(clean, staged, chunks).map(Outcome::Hex),
         Request::Place { clean, staged, target, .. } => look_up(clean, staged, target, context).map(Outcome::Place),
@@ -180,10 +180,13 @@ fn serve_reader(_: &mut (), job: &Job, events: &Sender<Event>) -> Outcome {
 fn differences(
     clean: &Path,
     staged: &Path,
+    edits: &[Logged],
     partial: &mut dyn FnMut(&DiffDocument),
     context: &Context,
 ) -> Result<DiffDocument> {
-    answer_streaming(&Input::open(clean)?, &Input::open(staged)?, &Question::default(), partial, context)
+    // What the session did not log it did not do.
+    let question = Question { edits: Some(edits.to_vec()), ..Question::default() };
+    answer_streaming(&Input::open(clean)?, &Input::open(staged)?, &question, partial, context)
 }
 
 fn ended(error: Error) -> Outcome {

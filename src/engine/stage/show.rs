@@ -77,6 +77,7 @@ impl Session {
             done: slot.and_then(|slot| slot.taken.last()).map(|taken| taken.step),
             next: self.next_step(artifact.id),
             steps: Arc::new(self.snapshot_steps(artifact)),
+            edits: Arc::new(self.logged_edits(artifact.id)),
         }
     }
 
