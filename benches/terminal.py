@@ -5,6 +5,7 @@ around a frame that is to be shown as a whole. A frame counts when its last mark
 is, which some programs ask first. Colours are left out.
 """
 
+import codecs
 import fcntl
 import os
 import pty
@@ -34,6 +35,7 @@ class Terminal:
         self.frames = 0
         # Whether the program marks its frames; of one that does not, all that came at once counts as a frame.
         self.marks = False
+        self.letters = codecs.getincrementaldecoder("utf-8")("replace")
         self.rest = ""
         self.began = time.perf_counter()
         self.child, self.side = pty.fork()
@@ -62,8 +64,8 @@ class Terminal:
         return True
 
     def take(self, got):
-        """Lays bytes that were read down in the cells. A letter that is cut in two shows as two marks until it is redrawn."""
-        said = self.rest + got.decode(errors="replace")
+        """Lays bytes that were read down in the cells."""
+        said = self.rest + self.letters.decode(got)
         end = 0
         for piece in PIECE.finditer(said):
             if piece.start() != end:
@@ -136,10 +138,14 @@ class Terminal:
 
     def kib(self, file, label):
         with open(f"/proc/{self.child}/{file}") as lines:
-            return next(int(line.split()[1]) for line in lines if line.startswith(label))
+            for line in lines:
+                if line.startswith(label):
+                    return int(line.split()[1])
+        raise Ended("the program has ended")
 
     def close(self, keys="q"):
-        """Leaves by `keys`, or kills the program when it stays for ten seconds."""
+        """Leaves by `keys`, or kills the program when it stays for ten seconds. The largest resident set of its life in KiB,
+        of which this Python's own pages at the start are a floor."""
         until = time.perf_counter() + 10
         try:
             self.press(keys)
@@ -148,5 +154,6 @@ class Terminal:
             os.kill(self.child, signal.SIGKILL)
         except (Ended, OSError):
             pass
-        os.waitpid(self.child, 0)
+        _, _, usage = os.wait4(self.child, 0)
         os.close(self.side)
+        return usage.ru_maxrss

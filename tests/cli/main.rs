@@ -4,6 +4,7 @@
 #![cfg(unix)]
 
 mod complaints;
+mod diff;
 mod documents;
 mod interrupted;
 mod program;

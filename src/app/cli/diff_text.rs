@@ -1,4 +1,4 @@
-//! A comparison in words for 80 columns: the verdict, the edits, the structure, then the runs by what their bytes are.
+//! A comparison in words for 80 columns: the verdict in one line, the edits, the structure, then the runs by what their bytes are.
 
 use super::output::{Output, Tone};
 use crate::engine::report::diff::{Class, DiffDocument, Run, RunKind, StructureChange};
@@ -20,9 +20,7 @@ pub(super) fn print(document: &DiffDocument, output: &mut Output) -> Result<()> 
         Some(1..) => Tone::Bad,
         _ => Tone::Strong,
     };
-    for line in wrapped(&document.verdict, WIDTH) {
-        output.line(output.tone(tone, line))?;
-    }
+    output.line(output.tone(tone, &document.verdict))?;
     if document.equal {
         return Ok(());
     }

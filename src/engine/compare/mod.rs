@@ -40,7 +40,7 @@ use align::align;
 pub use aligned::{Aligned, Piece, Place, Which};
 use alignment::{Alignment, ByteRun};
 use explain::Explanation;
-pub use explain::{Logged, made_of, read_log};
+pub use explain::{Logged, UNEXPLAINED, made_of, read_log};
 pub use input::Input;
 use layout::Layout;
 use listed::Listed;

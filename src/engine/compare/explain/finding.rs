@@ -3,6 +3,8 @@
 use crate::engine::report::audit::{Finding, Severity};
 use crate::engine::report::diff::{Class, DiffDocument, Run, RunKind};
 
+/// The finding's code.
+pub const UNEXPLAINED: &str = "WW031";
 /// As many runs are told as evidence.
 const MOST_TOLD: usize = 5;
 
@@ -19,7 +21,7 @@ pub fn unexplained(document: &DiffDocument) -> Option<Finding> {
         evidence.push(format!("and {} more", runs.len() - MOST_TOLD));
     }
     Some(Finding {
-        code: "WW031".to_owned(),
+        code: UNEXPLAINED.to_owned(),
         severity: Severity::Error,
         title: "bytes changed that no logged edit explains".to_owned(),
         evidence,

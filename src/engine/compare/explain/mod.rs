@@ -25,6 +25,7 @@ use crate::engine::file::ReadAt;
 use crate::engine::report::diff::{DiffDocument, Run, RunKind};
 use crate::engine::{Error, Result};
 use exact::Exact;
+pub use finding::UNEXPLAINED;
 pub use log::{made_of, read_log};
 pub use logged::Logged;
 use said::Said;

@@ -140,7 +140,17 @@ fn load_held(old: &Object<'_>, new: &Object<'_>, segment: &Segment) -> Held {
     // Of one segment a part can be split off: it still loads the same sections to the same addresses.
     let is_faithful = before.iter().any(|one| one.p_flags == segment.p_flags);
     let starts_at_file = segment.p_offset == 0 || is_edge(segment.p_offset);
-    let file_end = before.iter().any(|one| reach(one) == reach(segment)) || is_edge(end) || end >= new.source.size();
+    // A segment that holds sections that were moved can grow; what it holds more is held against the files elsewhere.
+    let has_moved = sections.clone().any(|one| {
+        let is_within = segment.p_offset <= one.sh_offset && one.sh_offset < end;
+        is_within && !old.tables.sections.iter().any(|was| was.sh_offset == one.sh_offset && was.sh_size == one.sh_size)
+    });
+    let grows = segment.p_flags & PF_X == 0
+        && has_moved
+        && segment.p_filesz == segment.p_memsz
+        && before.iter().all(|one| reach(one) <= reach(segment));
+    let file_end =
+        grows || before.iter().any(|one| reach(one) == reach(segment)) || is_edge(end) || end >= new.source.size();
     [
         true,
         is_faithful,
