@@ -1,34 +1,17 @@
 //! The comparison of files: its runs against a naive comparison of every byte, and its words on edits of real files.
 
+#[path = "support/laws.rs"]
+mod laws;
+
+use laws::{asked, assert_replays, compared};
 use proptest::prelude::*;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use wheelwright::engine::binary;
-use wheelwright::engine::compare::{Input, Question, answer_streaming, compare};
+use wheelwright::engine::compare::compare;
 use wheelwright::engine::file::Windows;
-use wheelwright::engine::report::diff::{AlignedBy, DiffDocument, Run, RunKind};
+use wheelwright::engine::report::diff::{AlignedBy, DiffDocument, RunKind};
 use wheelwright::engine::{Context, Error};
-
-/// Aligned as is thought best.
-fn compared(a: &[u8], b: &[u8]) -> DiffDocument {
-    asked(a, b, None)
-}
-
-fn asked(a: &[u8], b: &[u8], alignment: Option<AlignedBy>) -> DiffDocument {
-    let directory = tempfile::tempdir().unwrap();
-    let (one, other) = (directory.path().join("a"), directory.path().join("b"));
-    std::fs::write(&one, a).unwrap();
-    std::fs::write(&other, b).unwrap();
-    let document = aligned(&one, &other, alignment);
-    assert_eq!(document, aligned(&one, &other, alignment), "the same question has the same answer");
-    document
-}
-
-fn aligned(a: &Path, b: &Path, alignment: Option<AlignedBy>) -> DiffDocument {
-    let question = Question { alignment, ..Question::default() };
-    let (a, b) = (Input::open(a).unwrap(), Input::open(b).unwrap());
-    answer_streaming(&a, &b, &question, &mut |_| (), &Context::new()).unwrap()
-}
 
 /// The runs as a loop over single bytes finds them.
 fn naive(a: &[u8], b: &[u8]) -> Vec<(u64, u64, RunKind)> {
@@ -45,68 +28,6 @@ fn naive(a: &[u8], b: &[u8]) -> Vec<(u64, u64, RunKind)> {
         runs.push((common as u64, (a.len().max(b.len()) - common) as u64, kind));
     }
     runs
-}
-
-/// Where a run begins in the first file and in the second.
-fn places(run: &Run) -> (usize, usize) {
-    let (own, other) = (run.offset as usize, run.other_offset as usize);
-    if run.kind == RunKind::Inserted { (other, own) } else { (own, other) }
-}
-
-/// What becomes of `a` when the runs are done to it in their order, with the bytes of `b`. Every run stands behind the one
-/// before it, and its two places are those that belong to each other.
-fn replayed(a: &[u8], b: &[u8], runs: &[Run]) -> Vec<u8> {
-    let (mut bytes, mut taken) = (Vec::new(), 0);
-    for run in runs {
-        let ((in_a, in_b), len) = (places(run), run.len as usize);
-        assert!(len > 0 && in_a >= taken, "{run:?} stands before what lies before it");
-        bytes.extend(&a[taken..in_a]);
-        assert_eq!(bytes.len(), in_b, "{run:?} stands at another place of the second file");
-        taken = if run.kind == RunKind::Inserted { in_a } else { in_a + len };
-        if run.kind != RunKind::Removed {
-            bytes.extend(&b[in_b..in_b + len]);
-        }
-    }
-    bytes.extend(&a[taken..]);
-    bytes
-}
-
-/// The runs, joined again where they were told in two.
-fn joined(runs: &[Run]) -> Vec<Run> {
-    let mut joined: Vec<Run> = Vec::new();
-    for run in runs {
-        match joined.last_mut() {
-            Some(last) if last.kind == run.kind && touches(last, run) => last.len += run.len,
-            _ => joined.push(run.clone()),
-        }
-    }
-    joined
-}
-
-fn touches(last: &Run, run: &Run) -> bool {
-    let other = if run.kind == RunKind::Changed { last.len } else { 0 };
-    (last.offset + last.len, last.other_offset + other) == (run.offset, run.other_offset)
-}
-
-/// What holds for every comparison, however the bytes were set against each other.
-fn assert_replays(a: &[u8], b: &[u8], document: &DiffDocument) {
-    assert!(replayed(a, b, &document.runs) == b, "the runs don't make the second file of the first");
-    assert_eq!(document.equal, a == b);
-    assert_eq!(document.runs.is_empty(), a == b);
-    assert_eq!(document.runs_total, document.runs.len() as u64);
-    for run in joined(&document.runs).iter().filter(|run| run.kind == RunKind::Changed) {
-        let ((in_a, in_b), last) = (places(run), run.len as usize - 1);
-        assert_ne!(a[in_a], b[in_b], "{run:?}");
-        assert_ne!(a[in_a + last], b[in_b + last], "{run:?}");
-    }
-    let of = |kind| document.runs.iter().filter(|run| run.kind == kind).map(|run| run.len).sum::<u64>();
-    let bytes = document.bytes;
-    assert_eq!(
-        [bytes.changed, bytes.inserted, bytes.removed],
-        [of(RunKind::Changed), of(RunKind::Inserted), of(RunKind::Removed)]
-    );
-    let paired = a.len() as u64 - bytes.removed;
-    assert_eq!((paired, document.bytes_compared + document.bytes_skipped), (b.len() as u64 - bytes.inserted, paired));
 }
 
 fn by_offset(a: &[u8], b: &[u8]) -> DiffDocument {
@@ -135,112 +56,6 @@ fn pair() -> impl Strategy<Value = (Vec<u8>, Vec<u8>)> {
         b.resize(length, 7);
         (a, b)
     })
-}
-
-/// What is done to a file between two comparisons.
-#[derive(Debug, Clone)]
-enum Edit {
-    Insert(prop::sample::Index, Vec<u8>),
-    Remove(prop::sample::Index, usize),
-    Overwrite(prop::sample::Index, Vec<u8>),
-    /// Takes bytes away and puts them somewhere else.
-    Move(prop::sample::Index, usize, prop::sample::Index),
-}
-
-fn edit() -> impl Strategy<Value = Edit> {
-    let place = || any::<prop::sample::Index>();
-    let bytes = || prop::collection::vec(any::<u8>(), 1..200);
-    prop_oneof![
-        (place(), bytes()).prop_map(|(place, bytes)| Edit::Insert(place, bytes)),
-        (place(), 1..900_usize).prop_map(|(place, len)| Edit::Remove(place, len)),
-        (place(), bytes()).prop_map(|(place, bytes)| Edit::Overwrite(place, bytes)),
-        (place(), 1..900_usize, place()).prop_map(|(from, len, to)| Edit::Move(from, len, to)),
-    ]
-}
-
-fn done(mut bytes: Vec<u8>, edits: &[Edit]) -> Vec<u8> {
-    for edit in edits {
-        let size = bytes.len();
-        let within = |place: &prop::sample::Index, len: usize| {
-            let start = place.index(size + 1);
-            start..(start + len).min(size)
-        };
-        match edit {
-            Edit::Insert(place, new) => drop(bytes.splice(within(place, 0), new.iter().copied())),
-            Edit::Remove(place, len) => drop(bytes.drain(within(place, *len))),
-            Edit::Overwrite(place, new) => drop(bytes.splice(within(place, new.len()), new.iter().copied())),
-            Edit::Move(from, len, to) => {
-                let taken: Vec<u8> = bytes.drain(within(from, *len)).collect();
-                let place = to.index(bytes.len() + 1);
-                bytes.splice(place..place, taken);
-            }
-        }
-    }
-    bytes
-}
-
-/// Bytes of few values and of all, of some thousand to some hundred thousand.
-fn content() -> impl Strategy<Value = Vec<u8>> {
-    (any::<u64>(), prop_oneof![Just(4_usize), Just(256)], 1..60_000_usize).prop_map(|(seed, values, len)| {
-        noise(seed, len).into_iter().map(|byte| (byte as usize % values) as u8).collect()
-    })
-}
-
-/// Bytes that repeat nowhere, the same for one seed (xorshift, Marsaglia 2003).
-fn noise(seed: u64, len: usize) -> Vec<u8> {
-    let mut state = seed | 1;
-    let step = |_| {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        (state >> 32) as u8
-    };
-    (0..len).map(step).collect()
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(150))]
-
-    #[test]
-    fn runs_replayed_on_one_file_make_the_other(
-        a in content(),
-        edits in prop::collection::vec(edit(), 0..8),
-        way in prop_oneof![Just(None), Just(Some(AlignedBy::Content)), Just(Some(AlignedBy::Structure))]
-    ) {
-        let b = done(a.clone(), &edits);
-        for (a, b) in [(&a, &b), (&b, &a)] {
-            assert_replays(a, b, &asked(a, b, way));
-        }
-    }
-
-    /// An insertion is one run of its length. Where its first bytes are those that follow it, it may stand so much later.
-    #[test]
-    fn what_was_inserted_is_told_from_what_was_changed(
-        seed in any::<u64>(),
-        size in 0..300_000_usize,
-        place in any::<prop::sample::Index>(),
-        len in 1..5000_usize,
-        changed in prop::option::of(any::<prop::sample::Index>())
-    ) {
-        let (a, new) = (noise(seed, size), noise(seed ^ 0x5555, len));
-        let place = place.index(size + 1);
-        let b = [&a[..place], &new, &a[place..]].concat();
-        for (one, other, kind) in [(&a, &b, RunKind::Inserted), (&b, &a, RunKind::Removed)] {
-            let document = compared(one, other);
-            assert_replays(one, other, &document);
-            prop_assert_eq!(document.runs.len(), 1);
-            let run = &document.runs[0];
-            prop_assert_eq!((run.kind, run.len), (kind, len as u64));
-            prop_assert!(run.offset.abs_diff(place as u64) < 8);
-        }
-        // And one byte changed, far from it.
-        let Some(at) = changed.map(|at| at.index(size.max(1))).filter(|at| at.abs_diff(place) > 20_000) else { return Ok(()) };
-        let mut c = a.clone();
-        c[at] ^= 0xff;
-        let document = compared(&c, &b);
-        let bytes = document.bytes;
-        prop_assert_eq!((bytes.changed, bytes.inserted, bytes.removed), (1, len as u64, 0));
-    }
 }
 
 proptest! {

@@ -7,7 +7,7 @@
 use super::chunks::ChunkId;
 use crate::engine::Context;
 use crate::engine::audit::Question;
-use crate::engine::compare::{Aligned, Query, Target};
+use crate::engine::compare::{Aligned, Logged, Query, Target};
 use crate::engine::project::ArtifactId;
 use std::collections::VecDeque;
 use std::path::PathBuf;
@@ -38,6 +38,8 @@ pub enum Request {
         clean: PathBuf,
         /// The staged file.
         staged: PathBuf,
+        /// The edits that the session made on it.
+        edits: Arc<Vec<Logged>>,
     },
     /// Read pieces of both files.
     Hex {
@@ -232,6 +234,13 @@ impl Jobs {
     pub fn is_auditing(&self) -> bool {
         let audits = |request: &Request| matches!(request, Request::Audit(_));
         self.running.iter().any(|job| audits(&job.request)) || self.waiting.iter().any(audits)
+    }
+
+    /// Whether a comparison runs or waits.
+    #[must_use]
+    pub fn is_comparing(&self) -> bool {
+        let compares = |request: &Request| matches!(request, Request::Diff { .. });
+        self.running.iter().any(|job| compares(&job.request)) || self.waiting.iter().any(compares)
     }
 
     /// Whether this request runs or waits.

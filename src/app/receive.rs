@@ -86,10 +86,8 @@ fn end(state: &mut State, job: &Job, outcome: Outcome) {
             }
             look(state, snapshot);
         }
-        (Outcome::Diff(diff), Request::Diff { artifact, .. }) => {
-            if is_compared(state, *artifact) {
-                bytes::take(state, diff);
-            }
+        (Outcome::Diff(diff), Request::Diff { artifact, .. }) if is_compared(state, *artifact) => {
+            bytes::take(state, diff);
         }
         (Outcome::Hex(read), Request::Hex { artifact, .. }) => {
             if let Some(compared) = state.compared.as_mut().filter(|compared| compared.artifact == *artifact) {
@@ -128,13 +126,8 @@ fn is_compared(state: &State, artifact: ArtifactId) -> bool {
 
 /// A cancelled comparison is asked for again only when the panel is opened anew.
 fn forget_unfinished_diff(state: &mut State) {
-    if let Some(compared) = state.compared.as_mut().filter(|compared| !compared.is_complete())
-        && !state.jobs.holds(&Request::Diff {
-            artifact: compared.artifact,
-            clean: compared.clean.clone(),
-            staged: compared.staged.clone(),
-        })
-    {
+    let is_asked_anew = state.jobs.is_comparing();
+    if let Some(compared) = state.compared.as_mut().filter(|compared| !is_asked_anew && !compared.is_complete()) {
         compared.problem = Some("cancelled; r audits and compares again".into());
     }
 }

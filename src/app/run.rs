@@ -43,7 +43,7 @@ pub fn run(session: Session, features: TerminalFeatures) -> Result<Ending> {
     let (sender, events) = channel();
     let screen = Screen::open().wrap_err("the terminal can't be taken over")?;
     let size = screen.size().wrap_err("the terminal does not say its size")?;
-    let mut state = State::new(snapshot, size);
+    let mut state = State::new(snapshot.clone(), size);
     filter::refresh(&mut state);
     let mut inspector = Inspector {
         screen,
@@ -58,7 +58,7 @@ pub fn run(session: Session, features: TerminalFeatures) -> Result<Ending> {
     inspector.draw()?;
     signals::listen(sender.clone()).wrap_err("signals can't be caught")?;
     let input = Input::start(sender.clone()).wrap_err("the terminal can't be read")?;
-    let workers = Workers::start(session, &sender).wrap_err("no worker can be started")?;
+    let workers = Workers::start(session, snapshot, &sender).wrap_err("no worker can be started")?;
     let shown = inspector.turn(&input, &workers);
     // A terminal that is gone must not keep the outputs from being put back.
     inspector.state.leaving = true;

@@ -57,12 +57,12 @@ fn ask_diff(state: &mut State) {
     let Some(artifact) = state.artifact() else { return };
     let id = artifact.id;
     let Ok((clean, staged)) = files_to_compare(artifact) else { return };
-    let (clean, staged) = (clean.to_path_buf(), staged.to_path_buf());
+    let (clean, staged, edits) = (clean.to_path_buf(), staged.to_path_buf(), artifact.edits.clone());
     if state.compared.as_ref().is_some_and(|compared| compared.is_of(id, &clean, &staged)) {
         return;
     }
     state.compared = Some(Compared::new(id, clean.clone(), staged.clone(), state.order));
-    state.jobs.ask(Request::Diff { artifact: id, clean, staged });
+    state.jobs.ask(Request::Diff { artifact: id, clean, staged, edits });
 }
 
 /// Asks for it unless it is asked for already.

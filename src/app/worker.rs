@@ -5,12 +5,12 @@ use super::event::Event;
 use super::jobs::{Job, Lane as LaneName, Request};
 use super::lane::Lane;
 use super::receive::{Outcome, WorkerEvent};
-use crate::engine::compare::{Aligned, Found, Input, Match, Query, Question, Target, Which};
+use crate::engine::compare::{Aligned, Found, Input, Logged, Match, Query, Question, Target, Which};
 use crate::engine::compare::{answer_streaming, place, search};
 use crate::engine::file::{ReadAt, Windows, sha256};
 use crate::engine::project::ArtifactId;
 use crate::engine::report::diff::DiffDocument;
-use crate::engine::stage::Session;
+use crate::engine::stage::{Session, Snapshot};
 use crate::engine::{Context, Error, Result};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -27,14 +27,14 @@ pub struct Workers {
 }
 
 impl Workers {
-    /// Starts them; `session` is the first one's until the end, when it puts cargo's outputs back.
+    /// Starts them; `session`, now as `seen`, is the first one's until the end, when it puts cargo's outputs back.
     ///
     /// # Errors
     /// When the system refuses a thread.
-    pub fn start(session: Session, events: &Sender<Event>) -> io::Result<Self> {
-        let leave = |mut session: Session| session.leave();
+    pub fn start(session: Session, seen: Arc<Snapshot>, events: &Sender<Event>) -> io::Result<Self> {
+        let leave = |mut served: Served| served.session.leave();
         Ok(Self {
-            session: Lane::start("session", session, events.clone(), serve_session, leave)?,
+            session: Lane::start("session", Served { session, seen }, events.clone(), serve_session, leave)?,
             reader: Lane::start("reader", (), events.clone(), serve_reader, |()| ())?,
             compare: Lane::start("compare", (), events.clone(), serve_reader, |()| ())?,
             search: Lane::start("search", (), events.clone(), serve_reader, |()| ())?,
@@ -68,8 +68,27 @@ impl Workers {
     }
 }
 
-fn serve_session(session: &mut Session, job: &Job, events: &Sender<Event>) -> Outcome {
+/// The session, and how it was seen last.
+struct Served {
+    session: Session,
+    seen: Arc<Snapshot>,
+}
+
+impl Served {
+    /// How the session looks after `request`. One that looked at a single artifact leaves the others as they were; planning
+    /// and looking up all of hundreds after each of hundreds of audits would take far longer than the audits.
+    fn look(&mut self, request: &Request) -> Arc<Snapshot> {
+        self.seen = Arc::new(match request {
+            Request::Audit(id) | Request::LookInto(id, _) => self.session.snapshot_after(&self.seen, *id),
+            _ => self.session.snapshot(),
+        });
+        self.seen.clone()
+    }
+}
+
+fn serve_session(served: &mut Served, job: &Job, events: &Sender<Event>) -> Outcome {
     let context = &job.context;
+    let session = &mut served.session;
     let done = match &job.request {
         Request::Audit(id) => session.audit(*id, context),
         Request::LookInto(id, question) => session.look_into(*id, &question.clone().into(), context),
@@ -83,7 +102,7 @@ fn serve_session(session: &mut Session, job: &Job, events: &Sender<Event>) -> Ou
         | Request::Hash { .. } => Ok(()),
     };
     // Also a step that went wrong has changed what there is to see: the log at least.
-    let snapshot = Arc::new(session.snapshot());
+    let snapshot = served.look(&job.request);
     match done {
         Ok(()) => Outcome::Session(snapshot),
         Err(error) => {
@@ -138,12 +157,12 @@ fn to_the_end(session: &mut Session, context: &Context, events: &Sender<Event>) 
 fn serve_reader(_: &mut (), job: &Job, events: &Sender<Event>) -> Outcome {
     let context = &job.context;
     let outcome = match &job.request {
-        Request::Diff { clean, staged, .. } => {
+        Request::Diff { clean, staged, edits, .. } => {
             let mut partial = |diff: &DiffDocument| {
                 let diff = Arc::new(diff.clone());
                 let _ = events.send(Event::Worker(WorkerEvent::Partial { id: job.id, diff }));
             };
-            differences(clean, staged, &mut partial, context).map(|diff| Outcome::Diff(Arc::new(diff)))
+            differences(clean, staged, edits, &mut partial, context).map(|diff| Outcome::Diff(Arc::new(diff)))
         }
         Request::Hex { clean, staged, chunks, .. } => read(clean, staged, chunks).map(Outcome::Hex),
         Request::Place { clean, staged, target, .. } => look_up(clean, staged, target, context).map(Outcome::Place),
@@ -161,10 +180,13 @@ fn serve_reader(_: &mut (), job: &Job, events: &Sender<Event>) -> Outcome {
 fn differences(
     clean: &Path,
     staged: &Path,
+    edits: &[Logged],
     partial: &mut dyn FnMut(&DiffDocument),
     context: &Context,
 ) -> Result<DiffDocument> {
-    answer_streaming(&Input::open(clean)?, &Input::open(staged)?, &Question::default(), partial, context)
+    // What the session did not log it did not do.
+    let question = Question { edits: Some(edits.to_vec()), ..Question::default() };
+    answer_streaming(&Input::open(clean)?, &Input::open(staged)?, &question, partial, context)
 }
 
 fn ended(error: Error) -> Outcome {

@@ -12,6 +12,7 @@ use crate::engine::code::demangled;
 use crate::engine::file::ReadAt;
 use crate::engine::report::diff::{Class, RunKind};
 use std::fmt::Debug;
+use std::num::NonZeroU32;
 
 /// A longer name is cut.
 const LONGEST_NAME: usize = 160;
@@ -22,21 +23,22 @@ pub struct Symbol {
     /// The offset of its first byte.
     pub start: u64,
     /// Its size in bytes; 0 where the file does not say, so that it reaches up to the next symbol.
-    pub size: u64,
-    /// The offset of its name.
-    pub name: u64,
-    /// Where the names end.
-    pub names_end: u64,
+    pub size: u32,
+    /// The place of its name among the names; a symbol without one is none that can be told.
+    pub name: NonZeroU32,
 }
+
+/// Where names lie: the offset of the first, and the end of the last.
+pub type Names = (u64, u64);
 
 /// The symbols of one file.
 pub trait Symbols: Debug + Send + Sync {
     /// Calls `visit` for every function and variable that has bytes in the file; where the file has two tables, for those
-    /// of the fuller one.
+    /// of the fuller one. Where their names lie is the answer.
     ///
     /// # Errors
     /// [`crate::engine::Error::Malformed`] when a table leads out of the file, [`crate::engine::Error::Io`].
-    fn each(&self, source: &dyn ReadAt, visit: &mut dyn FnMut(Symbol)) -> Result<()>;
+    fn each(&self, source: &dyn ReadAt, visit: &mut dyn FnMut(Symbol)) -> Result<Names>;
 }
 
 /// The symbols of the places that were asked for.
@@ -44,6 +46,7 @@ pub trait Symbols: Debug + Send + Sync {
 pub struct Named {
     places: Vec<u64>,
     symbols: Vec<Option<Symbol>>,
+    names: Names,
 }
 
 /// What is known of the symbols that begin behind the place before, and not behind this one.
@@ -61,7 +64,7 @@ struct Slot {
 
 impl Symbol {
     fn end(&self) -> u64 {
-        self.start.saturating_add(self.size)
+        self.start.saturating_add(u64::from(self.size))
     }
 }
 
@@ -75,7 +78,7 @@ impl Named {
         places.dedup();
         let Some(last) = places.last().copied() else { return Ok(Self::default()) };
         let mut slots = vec![Slot::default(); places.len()];
-        symbols.each(source, &mut |symbol| {
+        let names = symbols.each(source, &mut |symbol| {
             if symbol.start > last {
                 return;
             }
@@ -97,7 +100,7 @@ impl Named {
             begun = slot.last.or(begun);
             found.push(around.last().copied().or(open.filter(|open| Some(open.start) == begun)));
         }
-        Ok(Self { places, symbols: found })
+        Ok(Self { places, symbols: found, names })
     }
 
     fn at(&self, place: u64) -> Option<Symbol> {
@@ -176,8 +179,9 @@ pub fn owner(side: &Side<'_>, offset: u64, len: u64) -> Option<Owner> {
         let symbol = side.layout.named().at(place)?;
         // What has no size does not reach over the end of its section.
         let inside = symbol.size > 0 || side.layout.part_at(symbol.start).is_some_and(|other| other == part);
-        let name =
-            name_at(side.source, symbol.name, symbol.names_end).ok().filter(|name| !name.is_empty() && inside)?;
+        let (names, end) = side.layout.named().names;
+        let name = name_at(side.source, names.saturating_add(u64::from(symbol.name.get())), end).ok();
+        let name = name.filter(|name| !name.is_empty() && inside)?;
         Some((clipped(demangled(&name.to_text())), place - symbol.start))
     };
     let kind = if part.class == Class::Code { "code in" } else { "data of" };
@@ -208,14 +212,15 @@ mod tests {
     use crate::engine::file::MemoryBytes;
 
     #[derive(Debug)]
-    struct List(Vec<(u64, u64)>);
+    struct List(Vec<(u64, u32)>);
 
     impl Symbols for List {
-        fn each(&self, _: &dyn ReadAt, visit: &mut dyn FnMut(Symbol)) -> Result<()> {
+        fn each(&self, _: &dyn ReadAt, visit: &mut dyn FnMut(Symbol)) -> Result<Names> {
             for (number, (start, size)) in self.0.iter().enumerate() {
-                visit(Symbol { start: *start, size: *size, name: number as u64, names_end: 0 });
+                let name = NonZeroU32::new(number as u32 + 1).unwrap();
+                visit(Symbol { start: *start, size: *size, name });
             }
-            Ok(())
+            Ok((0, 0))
         }
     }
 
@@ -227,7 +232,8 @@ mod tests {
         let source = MemoryBytes::new("a".into(), Vec::new());
         let places = vec![9, 10, 22, 24, 25, 59, 60, 105, 110, 150, 205, 299, 301, 308, 500];
         let named = Named::find(&source, list, places.clone()).unwrap();
-        let found: Vec<Option<u64>> = places.iter().map(|place| named.at(*place).map(|symbol| symbol.name)).collect();
+        let found: Vec<Option<u32>> =
+            places.iter().map(|place| named.at(*place).map(|symbol| symbol.name.get() - 1)).collect();
         let expected = [
             None,
             Some(1),
@@ -246,7 +252,7 @@ mod tests {
             Some(6),
         ];
         assert_eq!(found, expected);
-        let nearby = |place| named.at(place).map(|symbol| symbol.name);
+        let nearby = |place| named.at(place).map(|symbol| symbol.name.get() - 1);
         assert_eq!((nearby(11), nearby(309)), (Some(1), None), "places that were not asked for");
     }
 }

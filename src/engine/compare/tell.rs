@@ -16,6 +16,9 @@ pub const MOST_TOLD: usize = 64;
 /// At most this many items are decoded of one stretch.
 pub const MOST_DECODED: usize = 1 << 16;
 
+/// At most this many bytes behind a text are shown.
+const MOST_SHOWN: usize = 16;
+
 /// Tells the items of a stretch of a file.
 pub trait Tell: Debug + Send + Sync {
     /// The items that reach into `start..end`, by place; at most [`MOST_TOLD`].
@@ -132,13 +135,31 @@ impl Fields<'_> {
             };
             let text = match width {
                 1 | 2 | 4 | 8 => (self.say)(field, value).unwrap_or_else(|| format!("{value:#x}")),
-                _ => record.name(at, *width)?.to_string(),
+                _ => text(record, at, *width)?,
             };
             items.push(Item::new(self.class, record.offset() + at, *width, self.title, text).field(field));
             at += width;
         }
         Ok(at)
     }
+}
+
+/// The text in the `length` bytes at `at` of `record`, with what stands behind its NUL where that is not NUL too.
+///
+/// # Errors
+/// [`crate::engine::Error::Malformed`] when the record ends before.
+pub fn text(record: &Record<'_>, at: u64, length: u64) -> Result<String> {
+    let name = record.name(at, length)?;
+    let own = name.as_bytes().len();
+    let part = record.part(at, length)?;
+    let rest = part.as_bytes().get(own..).unwrap_or_default();
+    let rest = rest.iter().rposition(|byte| *byte != 0).and_then(|last| rest.get(..=last)).unwrap_or_default();
+    if rest.is_empty() {
+        return Ok(name.to_string());
+    }
+    let bytes: Vec<_> = rest.iter().take(MOST_SHOWN).map(|byte| format!("{byte:02x}")).collect();
+    let more = if rest.len() > MOST_SHOWN { "..." } else { "" };
+    Ok(format!("{name}, and behind it {}{more}", bytes.join(" ")))
 }
 
 #[cfg(test)]
@@ -165,6 +186,15 @@ mod tests {
         let told = records.entry(&source, 1, 12).unwrap();
         assert_eq!(words(&told), ["record 1 one: 0xd0c", "record 1 two: 0xf0e"]);
         assert!(records.entry(&source, 23, 100).is_err());
+    }
+
+    #[test]
+    fn what_stands_behind_a_text_is_told() {
+        let source = MemoryBytes::new("a".into(), b"__TEXT\0\0\0x\0\0".to_vec());
+        let record = Record::read(&source, 0, 12, Endian::Little).unwrap();
+        assert_eq!(text(&record, 0, 9).unwrap(), "__TEXT");
+        assert_eq!(text(&record, 0, 12).unwrap(), "__TEXT, and behind it 00 00 00 78");
+        assert!(text(&record, 8, 5).is_err());
     }
 
     #[test]

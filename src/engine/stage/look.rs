@@ -3,19 +3,31 @@
 use super::plan::World;
 use super::recover::empty;
 use super::session::{Session, Slot};
+use super::side_by_side::side_by_side;
 use crate::engine::audit::findings::{Circumstances, findings};
 use crate::engine::audit::{self, Audit, AuditOptions, Questions};
 use crate::engine::binary::RunPathTag;
 use crate::engine::file::Identity;
-use crate::engine::project::{Artifact, ArtifactId};
+use crate::engine::project::{Artifact, ArtifactId, related};
 use crate::engine::repair::{
     EditRequest, Mode, Repair, RepairOptions, Subject, Verification, describe_request, prepare,
 };
-use crate::engine::report::audit::{ArtifactReport, Finding, MaturinRule, RpathEntry, RpathReport, WillPatch};
+use crate::engine::report::audit::{
+    ArtifactReport, Finding, MaturinRule, RelatedFile, RpathEntry, RpathReport, WillPatch,
+};
 use crate::engine::report::plan::Refusal;
 use crate::engine::{Context, Error, Result};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+/// What looking at one artifact's files yields.
+struct Looked {
+    audited: Option<Identity>,
+    audit: Audit,
+    repair: Repair,
+    other_mode: Option<bool>,
+    related: Vec<RelatedFile>,
+}
 
 impl Session {
     /// Audits artifact `id` anew. A bad binary is no error: its report says what is wrong with it.
@@ -23,21 +35,23 @@ impl Session {
     /// # Errors
     /// [`Error::Cancelled`]; [`Error::Io`] when a library that would be grafted can't be read.
     pub fn audit(&mut self, id: ArtifactId, context: &Context) -> Result<()> {
-        let Some(artifact) = self.artifact(id).cloned() else { return Ok(()) };
-        let clean = self.clean_path(id);
-        let audited = Identity::of(&artifact.path)?;
-        let audit = audit::audit(&artifact, clean.as_deref(), &self.audit_options(&artifact), context);
-        context.advance(0)?;
-        let mode = self.options.repair.mode;
-        let other = if mode == Mode::Repair { Mode::Editable } else { Mode::Repair };
-        let repair = self.prepare(&artifact, &audit, mode, context)?;
-        let other_mode = self.prepare(&artifact, &audit, other, context)?.will_patch();
-        self.look_at_related(id);
-        if let Some(slot) = self.slots.get_mut(id.0) {
-            slot.audited = audited;
-            slot.audit = Some(Arc::new(audit));
-            slot.repair = Some(Arc::new(repair));
-            slot.other_mode = other_mode;
+        let Some(artifact) = self.artifact(id) else { return Ok(()) };
+        let looked = self.examine(artifact, context)?;
+        self.take_in(id, looked);
+        Ok(())
+    }
+
+    /// Audits the artifacts that were not audited yet, several at a time.
+    ///
+    /// # Errors
+    /// As [`Session::audit`], for the first artifact that it fails for; those after it are then left for another time.
+    pub(super) fn ensure_all_audited(&mut self, context: &Context) -> Result<()> {
+        let is_missing = |artifact: &&Artifact| self.slots.get(artifact.id.0).is_some_and(|slot| slot.audit.is_none());
+        let missing: Vec<&Artifact> = self.project.artifacts.iter().filter(is_missing).collect();
+        let looked = side_by_side(&missing, |artifact| self.examine(artifact, context));
+        let ids: Vec<ArtifactId> = missing.iter().map(|artifact| artifact.id).collect();
+        for (id, looked) in ids.into_iter().zip(looked) {
+            self.take_in(id, looked?);
         }
         Ok(())
     }
@@ -72,6 +86,30 @@ impl Session {
         options.loader.linked_paths.clone_from(&artifact.linked_paths.paths);
         options.expected_entry_point.clone_from(&artifact.expected_entry_point);
         options
+    }
+
+    /// Everything that is found out about `artifact` by looking at files. Changes nothing, so that several can be looked at at
+    /// once.
+    fn examine(&self, artifact: &Artifact, context: &Context) -> Result<Looked> {
+        let clean = self.clean_path(artifact.id);
+        let audited = Identity::of(&artifact.path)?;
+        let audit = audit::audit(artifact, clean.as_deref(), &self.audit_options(artifact), context);
+        context.advance(0)?;
+        let mode = self.options.repair.mode;
+        let other = if mode == Mode::Repair { Mode::Editable } else { Mode::Repair };
+        let repair = self.prepare(artifact, &audit, mode, context)?;
+        let other_mode = self.prepare(artifact, &audit, other, context)?.will_patch();
+        Ok(Looked { audited, audit, repair, other_mode, related: related(artifact, &self.project) })
+    }
+
+    fn take_in(&mut self, id: ArtifactId, looked: Looked) {
+        if let Some(slot) = self.slots.get_mut(id.0) {
+            slot.audited = looked.audited;
+            slot.audit = Some(Arc::new(looked.audit));
+            slot.repair = Some(Arc::new(looked.repair));
+            slot.other_mode = looked.other_mode;
+            slot.related = looked.related;
+        }
     }
 
     fn prepare(&self, artifact: &Artifact, audit: &Audit, mode: Mode, context: &Context) -> Result<Repair> {

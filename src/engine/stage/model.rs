@@ -4,11 +4,11 @@
 //! taken. After each step the model is held against the disk.
 
 use super::effect::Action;
+use super::layered::Layered;
 use crate::engine::file::Identity;
 use crate::engine::project::ArtifactId;
 use crate::engine::repair::EditRequest;
 use crate::engine::{Error, Result};
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// What a file's bytes are.
@@ -50,8 +50,10 @@ enum Node {
 /// Names and inodes.
 #[derive(Debug, Clone, Default)]
 pub struct Model {
-    names: BTreeMap<PathBuf, Node>,
-    files: Vec<ModelFile>,
+    names: Layered<PathBuf, Node>,
+    files: Layered<usize, ModelFile>,
+    /// How many files were ever known; the next one's number.
+    known: usize,
 }
 
 impl Model {
@@ -73,8 +75,7 @@ impl Model {
             let known = self.named(key);
             Node::File(known.unwrap_or_else(|| {
                 let (meant, size) = (Vec::new(), identity.size);
-                self.files.push(ModelFile { content, edited: false, meant, size, on_disk: Some(key) });
-                self.files.len() - 1
+                self.add(ModelFile { content, edited: false, meant, size, on_disk: Some(key) })
             }))
         };
         self.names.insert(path.to_path_buf(), node);
@@ -109,7 +110,7 @@ impl Model {
     /// Says what the patch step is to edit in the file of this name.
     pub fn mean(&mut self, path: &Path, meant: &[EditRequest]) {
         if let Some(Node::File(number)) = self.names.get(path)
-            && let Some(file) = self.files.get_mut(*number)
+            && let Some(file) = self.files.get_mut(number)
         {
             file.meant = meant.to_vec();
         }
@@ -123,7 +124,7 @@ impl Model {
     /// Whether anything has this name.
     #[must_use]
     pub fn exists(&self, path: &Path) -> bool {
-        self.names.contains_key(path)
+        self.names.get(path).is_some()
     }
 
     /// Whether this is a directory.
@@ -136,7 +137,7 @@ impl Model {
     #[must_use]
     pub fn file(&self, path: &Path) -> Option<&ModelFile> {
         match self.names.get(path)? {
-            Node::File(number) => self.files.get(*number),
+            Node::File(number) => self.files.get(number),
             _ => None,
         }
     }
@@ -184,8 +185,8 @@ impl Model {
             }
             Action::ReflinkOrCopy { from, to, meant } => {
                 let copied = ModelFile { meant: meant.clone(), ..self.copied(from) };
-                self.files.push(copied);
-                self.put(to, Node::File(self.files.len() - 1))
+                let number = self.add(copied);
+                self.put(to, Node::File(number))
             }
             Action::Unlink { path, trash } => match self.names.get(path) {
                 Some(node @ (Node::File(_) | Node::Symlink(_))) => {
@@ -199,7 +200,7 @@ impl Model {
             Action::SetMode { path, .. } => self.number(path).map(|_| ()),
             Action::Edit { path, .. } => {
                 let number = self.number(path)?;
-                if let Some(file) = self.files.get_mut(number) {
+                if let Some(file) = self.files.get_mut(&number) {
                     file.edited = true;
                 }
                 Ok(())
@@ -232,7 +233,7 @@ impl Model {
             (Some(Node::Symlink(_)), Some(identity)) if identity.is_symlink() => Ok(()),
             (Some(Node::File(number)), Some(identity)) if identity.is_file() => {
                 let key = (identity.device, identity.inode);
-                match self.files.get_mut(*number) {
+                match self.files.get_mut(number) {
                     Some(file) if file.on_disk.is_none() || file.on_disk == Some(key) => {
                         file.on_disk = Some(key);
                         Ok(())
@@ -249,7 +250,7 @@ impl Model {
     fn named(&self, key: (u64, u64)) -> Option<usize> {
         self.names.values().find_map(|node| match node {
             Node::File(number) => {
-                self.files.get(*number).is_some_and(|file| file.on_disk == Some(key)).then_some(*number)
+                self.files.get(number).is_some_and(|file| file.on_disk == Some(key)).then_some(*number)
             }
             _ => None,
         })
@@ -267,6 +268,13 @@ impl Model {
         }
     }
 
+    fn add(&mut self, file: ModelFile) -> usize {
+        let number = self.known;
+        self.files.insert(number, file);
+        self.known += 1;
+        number
+    }
+
     fn number(&self, path: &Path) -> Result<usize> {
         match self.names.get(path) {
             Some(Node::File(number)) => Ok(*number),
@@ -275,7 +283,7 @@ impl Model {
     }
 
     fn put(&mut self, path: &Path, node: Node) -> Result<()> {
-        if self.names.contains_key(path) {
+        if self.names.get(path).is_some() {
             return Err(disagreement(path, "nothing"));
         }
         self.names.insert(path.to_path_buf(), node);

@@ -39,7 +39,7 @@ pub struct SessionOptions {
 }
 
 /// Is told of every action as it goes.
-pub type Observer = Box<dyn Fn(Moment, &Action) + Send>;
+pub type Observer = Box<dyn Fn(Moment, &Action) + Send + Sync>;
 
 /// A moment in the life of an action.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

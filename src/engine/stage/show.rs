@@ -2,6 +2,7 @@
 
 use super::plan::{StepPlan, World};
 use super::session::{Session, Slot, TakenStep};
+use super::side_by_side::side_by_side;
 use super::snapshot::{ArtifactSnapshot, Snapshot, SnapshotStep};
 use super::state::State;
 use crate::engine::audit::set_tags;
@@ -42,6 +43,17 @@ impl Session {
         }
     }
 
+    /// What can be seen of the session now, where nothing but a look at artifact `id` has happened since `before`: what is
+    /// seen of the others is taken over from there.
+    #[must_use]
+    pub fn snapshot_after(&self, before: &Snapshot, id: ArtifactId) -> Snapshot {
+        let mut snapshot = Snapshot { log: self.log.clone(), ..before.clone() };
+        if let (Some(artifact), Some(shown)) = (self.artifact(id), snapshot.artifacts.get_mut(id.0)) {
+            *shown = self.artifact_snapshot(artifact);
+        }
+        snapshot
+    }
+
     fn title(&self) -> String {
         let directory = self.project.root.as_ref().and_then(|root| root.file_name());
         let names: std::collections::BTreeSet<&str> =
@@ -65,6 +77,7 @@ impl Session {
             done: slot.and_then(|slot| slot.taken.last()).map(|taken| taken.step),
             next: self.next_step(artifact.id),
             steps: Arc::new(self.snapshot_steps(artifact)),
+            edits: Arc::new(self.logged_edits(artifact.id)),
         }
     }
 
@@ -119,9 +132,7 @@ impl Session {
     /// When an artifact can't be read for a reason of the system's.
     pub fn plan_document(&mut self, until: Step, context: &Context) -> Result<PlanDocument> {
         let ids: Vec<ArtifactId> = self.project.artifacts.iter().map(|artifact| artifact.id).collect();
-        for id in &ids {
-            self.ensure_audited(*id, context)?;
-        }
+        self.ensure_all_audited(context)?;
         let mut world = self.world.clone();
         let mut stopped = vec![false; ids.len()];
         let mut steps = Vec::new();
@@ -202,11 +213,9 @@ impl Session {
     /// When an artifact can't be read for a reason of the system's.
     pub fn audit_document(&mut self, host: Host, context: &Context) -> Result<AuditDocument> {
         let ids: Vec<ArtifactId> = self.project.artifacts.iter().map(|artifact| artifact.id).collect();
-        let mut artifacts = Vec::new();
-        for id in ids {
-            self.ensure_audited(id, context)?;
-            artifacts.extend(self.report(id));
-        }
+        self.ensure_all_audited(context)?;
+        let reports = side_by_side(&ids, |id| self.report(*id));
+        let artifacts: Vec<ArtifactReport> = reports.into_iter().flatten().collect();
         let mut summary = Summary { artifacts: artifacts.len(), ..Summary::default() };
         for report in &artifacts {
             let mode = match self.options.repair.mode {

@@ -1,5 +1,6 @@
 //! What can be seen of a session at one moment, as plain data that is cheap to clone.
 
+use crate::engine::compare::Logged;
 use crate::engine::project::ArtifactId;
 use crate::engine::report::audit::{ArtifactKind, ArtifactReport, StagingReport};
 use crate::engine::report::plan::{PlannedEffect, Refusal, Step};
@@ -46,6 +47,8 @@ pub struct ArtifactSnapshot {
     pub next: Option<Step>,
     /// All steps with their effects, done or still planned; empty until the first audit.
     pub steps: Arc<Vec<SnapshotStep>>,
+    /// The edits that were made on the staged file and not undone; none until one was.
+    pub edits: Arc<Vec<Logged>>,
 }
 
 /// One step of one artifact.

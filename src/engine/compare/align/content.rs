@@ -1,21 +1,20 @@
 //! Two stretches of bytes set against each other by what they are.
 //!
 //! What they begin and end with is found first, which is exact where one thing was inserted or removed. The middle is cut into
-//! chunks by content, and equal chunks in the same order are set against each other; what lies between them again with smaller
+//! chunks by content, and the heaviest chain of equal ones is set against each other; what lies between them again with smaller
 //! chunks, and short stretches around sequences that both hold once. Where nothing is alike, as many bytes of one as of the
 //! other belong together by their place; of stretches of different length only if a good part of them is equal so.
 //!
 //! Memory is bounded: the chunks grow with the stretch, so that neither has more than some hundred thousand. So is time: each
-//! level reads the bytes once. Hashes are not verified: the pairs are compared byte by byte anyhow.
+//! level reads the bytes once, and n chunks take O(n log n). Hashes are not verified: the pairs are compared byte by byte anyhow.
 
-use super::chunks::{Chunk, Tokens, chunks};
+use super::chunks::{Chunk, chunks, matches};
 use super::pairs::Pairs;
 use super::sample::equal_share;
 use super::unique::common;
 use crate::engine::compare::alignment::Pair;
 use crate::engine::file::ReadAt;
 use crate::engine::{Context, Result};
-use imara_diff::{Algorithm, Diff};
 
 /// Stretches are read in windows that grow up to this many bytes.
 const WINDOW: u64 = 256 << 10;
@@ -27,6 +26,8 @@ const SHORT: u64 = 4 << 10;
 const MOST_SHORT: u64 = 32 << 20;
 /// The average length of the smallest chunks.
 const LEAST_AVERAGE: u64 = 256;
+/// The average length of the largest chunks: some of them are held in memory.
+const MOST_AVERAGE: u64 = 4 << 20;
 /// At most about twice as many chunks of one stretch.
 const MOST_CHUNKS: u64 = 50_000;
 /// From a level to the next, chunks get so many times smaller at most.
@@ -59,6 +60,8 @@ pub struct Aligner<'a> {
     b: &'a dyn ReadAt,
     context: &'a Context,
     short_left: u64,
+    window_a: Vec<u8>,
+    window_b: Vec<u8>,
     /// What belongs together so far.
     pub pairs: Pairs,
 }
@@ -67,7 +70,8 @@ impl<'a> Aligner<'a> {
     /// Of the files `a` and `b`.
     #[must_use]
     pub fn new(a: &'a dyn ReadAt, b: &'a dyn ReadAt, context: &'a Context) -> Self {
-        Self { a, b, context, short_left: MOST_SHORT, pairs: Pairs::default() }
+        let (window_a, window_b) = (Vec::new(), Vec::new());
+        Self { a, b, context, short_left: MOST_SHORT, window_a, window_b, pairs: Pairs::default() }
     }
 
     /// Adds the pairs of `between`, which lies behind all that was added before. Counts the bytes it cuts into chunks.
@@ -104,7 +108,7 @@ impl<'a> Aligner<'a> {
             return self.short(middle);
         }
         let finer = above.map_or(LEAST_AVERAGE, |average| (average / FINER).max(LEAST_AVERAGE));
-        let average = (longer / MOST_CHUNKS).next_power_of_two().max(finer);
+        let average = (longer / MOST_CHUNKS).next_power_of_two().clamp(finer, MOST_AVERAGE);
         // As large as those that found nothing here.
         if above.is_some_and(|above| average >= above) {
             return self.by_place(middle);
@@ -114,22 +118,17 @@ impl<'a> Aligner<'a> {
 
     fn by_chunks(&mut self, middle: Between, average: u64) -> Result<()> {
         let (ours, theirs) = self.cut(middle, average)?;
-        let mut tokens = Tokens::default();
-        let (before, after) = (tokens.of(&ours), tokens.of(&theirs));
-        let mut diff = Diff::default();
-        diff.compute_with(Algorithm::Histogram, &before, &after, tokens.count());
-        let place =
-            |chunks: &[Chunk], number: u32, end: u64| chunks.get(number as usize).map_or(end, |chunk| chunk.start);
         let mut done = (middle.a.0, middle.b.0);
-        for hunk in diff.hunks() {
-            let start = (place(&ours, hunk.before.start, middle.a.1), place(&theirs, hunk.after.start, middle.b.1));
-            let end = (place(&ours, hunk.before.end, middle.a.1), place(&theirs, hunk.after.end, middle.b.1));
-            self.pairs.push(Pair { a: done.0, b: done.1, len: start.0 - done.0 });
-            self.level(Between { a: (start.0, end.0), b: (start.1, end.1) }, Some(average))?;
-            done = end;
+        for (one, other) in matches(&ours, &theirs) {
+            let (Some(one), Some(other)) = (ours.get(one), theirs.get(other)) else { continue };
+            let between = Between { a: (done.0, one.start), b: (done.1, other.start) };
+            if between.lengths() != (0, 0) {
+                self.level(between, Some(average))?;
+            }
+            self.pairs.push(Pair { a: one.start, b: other.start, len: one.len });
+            done = (one.start + one.len, other.start + other.len);
         }
-        self.pairs.push(Pair { a: done.0, b: done.1, len: middle.a.1 - done.0 });
-        Ok(())
+        self.level(Between { a: (done.0, middle.a.1), b: (done.1, middle.b.1) }, Some(average))
     }
 
     /// The chunks of both sides; two threads share the work where it is long.
@@ -184,15 +183,15 @@ impl<'a> Aligner<'a> {
         Ok(())
     }
 
-    fn common_prefix(&self, between: Between) -> Result<u64> {
+    fn common_prefix(&mut self, between: Between) -> Result<u64> {
         let (ours, theirs) = between.lengths();
         let most = ours.min(theirs);
         let (mut done, mut window) = (0, FIRST_WINDOW);
         while done < most {
             let len = window.min(most - done);
-            let (one, other) = (self.a.bytes(between.a.0 + done, len)?, self.b.bytes(between.b.0 + done, len)?);
+            let (one, other) = self.windows(between.a.0 + done, between.b.0 + done, len)?;
             if one != other {
-                return Ok(done + one.iter().zip(&other).take_while(|(one, other)| one == other).count() as u64);
+                return Ok(done + one.iter().zip(other).take_while(|(one, other)| one == other).count() as u64);
             }
             done += len;
             window = (window * 4).min(WINDOW);
@@ -201,14 +200,13 @@ impl<'a> Aligner<'a> {
         Ok(done)
     }
 
-    fn common_suffix(&self, between: Between) -> Result<u64> {
+    fn common_suffix(&mut self, between: Between) -> Result<u64> {
         let (ours, theirs) = between.lengths();
         let most = ours.min(theirs);
         let (mut done, mut window) = (0, FIRST_WINDOW);
         while done < most {
             let len = window.min(most - done);
-            let one = self.a.bytes(between.a.1 - done - len, len)?;
-            let other = self.b.bytes(between.b.1 - done - len, len)?;
+            let (one, other) = self.windows(between.a.1 - done - len, between.b.1 - done - len, len)?;
             if one != other {
                 let same = one.iter().rev().zip(other.iter().rev()).take_while(|(one, other)| one == other);
                 return Ok(done + same.count() as u64);
@@ -218,5 +216,15 @@ impl<'a> Aligner<'a> {
             self.context.advance(0)?;
         }
         Ok(done)
+    }
+
+    /// The `len` bytes at `a` of the first file and at `b` of the second; at most a window.
+    fn windows(&mut self, a: u64, b: u64, len: u64) -> Result<(&[u8], &[u8])> {
+        let size = usize::try_from(len).unwrap_or_default();
+        for (source, offset, window) in [(self.a, a, &mut self.window_a), (self.b, b, &mut self.window_b)] {
+            window.resize(size, 0);
+            source.read_at(offset, window)?;
+        }
+        Ok((&self.window_a, &self.window_b))
     }
 }

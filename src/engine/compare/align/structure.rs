@@ -22,12 +22,15 @@ use crate::engine::{Context, Error, Result};
 pub fn by_structure(a: (&Input, &Binary), b: (&Input, &Binary), context: &Context) -> Result<Option<Alignment>> {
     let Some((ours, theirs)) = parts_of(a, b)? else { return Ok(None) };
     let (a, b) = (a.0, b.0);
+    let partners = partners(&ours, &theirs);
     let places = |parts: &[Part]| parts.iter().map(|part| (part.start, part.len)).collect::<Vec<_>>();
-    if a.size() == b.size() && places(&ours) == places(&theirs) {
+    // Nothing moved, whatever was renamed.
+    let stays = |(number, other): (usize, &Option<usize>)| other.is_none_or(|other| other == number);
+    if a.size() == b.size() && partners.iter().enumerate().all(stays) && places(&ours) == places(&theirs) {
         return Ok(Some(Alignment { by: AlignedBy::Structure, ..Alignment::by_offset(a.size(), b.size()) }));
     }
     let found: Vec<(usize, usize)> =
-        partners(&ours, &theirs).into_iter().enumerate().filter_map(|(number, other)| Some((number, other?))).collect();
+        partners.into_iter().enumerate().filter_map(|(number, other)| Some((number, other?))).collect();
     let both: Vec<(&Part, &Part)> =
         found.iter().filter_map(|(one, other)| Some((ours.get(*one)?, theirs.get(*other)?))).collect();
     if both.is_empty() {

@@ -1,16 +1,18 @@
 //! The dynamic section, entry by entry, and the strings that it names.
 
+use super::super::item::Item;
 use super::super::layout::Layout;
-use super::fields::Shape;
-use crate::engine::binary::elf::{FilterKind, StringTable, Tables};
+use super::fields::{Shape, text_in};
+use crate::engine::binary::elf::{FilterKind, Tables};
+use crate::engine::file::ReadAt;
 use crate::engine::report::diff::Class;
 use goblin::elf::dynamic::{DT_NEEDED, DT_RPATH, DT_RUNPATH, DT_SONAME, tag_to_str};
 
 /// More entries than this are not told one by one.
 const MOST_ENTRIES: u64 = 4096;
 
-/// Adds the dynamic entries to `layout`.
-pub fn add(tables: &Tables, strings: Option<&StringTable<'_>>, layout: &mut Layout) {
+/// Adds the dynamic entries to `layout`, whose strings lie at `strings` (offset and size).
+pub fn add(source: &dyn ReadAt, tables: &Tables, strings: Option<(u64, u64)>, layout: &mut Layout) {
     let Some((offset, size)) = tables.dynamic_range else { return };
     let entry = 2 * Shape::of(tables).address();
     let mut needed = 0;
@@ -25,15 +27,10 @@ pub fn add(tables: &Tables, strings: Option<&StringTable<'_>>, layout: &mut Layo
         let tag = tag_name(found.d_tag);
         let is_string = matches!(found.d_tag, DT_NEEDED | DT_SONAME | DT_RPATH | DT_RUNPATH)
             || FilterKind::of_tag(found.d_tag).is_some();
-        let mut item = super::super::item::Item::new(
-            Class::Dynamic,
-            offset + number * entry,
-            entry,
-            name,
-            format!("{tag} {:#x}", found.d_val),
-        );
+        let mut item =
+            Item::new(Class::Dynamic, offset + number * entry, entry, name, format!("{tag} {:#x}", found.d_val));
         if is_string {
-            let text = strings.and_then(|strings| strings.get(found.d_val).ok()).map(|name| name.to_string());
+            let text = text_in(source, strings, found.d_val);
             let text = text.unwrap_or_else(|| format!("no string at {:#x}", found.d_val));
             item.value = format!("{tag} {text}");
             item = item.raw(found.d_val);
@@ -42,7 +39,7 @@ pub fn add(tables: &Tables, strings: Option<&StringTable<'_>>, layout: &mut Layo
                 needed += 1;
                 owner = format!("NEEDED {needed}");
             }
-            if let Some((start, _)) = strings.and_then(|strings| strings.range) {
+            if let Some((start, _)) = strings {
                 layout.owner(start.saturating_add(found.d_val), owner);
             }
         }

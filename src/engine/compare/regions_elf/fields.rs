@@ -13,6 +13,9 @@ pub const ADDRESS: u64 = 0;
 /// A longer name of a symbol is cut where it only says which record is meant.
 const LONGEST_NAME: usize = 120;
 
+/// A longer string is cut.
+const LONGEST_TEXT: u64 = 4096;
+
 /// A field: its name and its width in bytes, or [`ADDRESS`].
 pub type Field = (&'static str, u64);
 
@@ -111,6 +114,19 @@ impl Shape {
 /// Numbers that say nothing beyond themselves.
 pub fn plain(_: &str, _: u64) -> Option<String> {
     None
+}
+
+/// The string at `index` of the strings at `strings` (offset and size), cut where it is long; `None` where there is none.
+///
+/// Of a garbled file thousands of entries may all lead to one long string, and each is kept.
+pub fn text_in(source: &dyn ReadAt, strings: Option<(u64, u64)>, index: u64) -> Option<String> {
+    let (offset, size) = strings.filter(|(_, size)| index < *size)?;
+    let start = offset.checked_add(index)?;
+    let rest = source.size().saturating_sub(start).min(size - index);
+    let bytes = source.bytes(start, rest.min(LONGEST_TEXT)).ok()?;
+    let text = bytes.split(|byte| *byte == 0).next().unwrap_or_default();
+    let cut = if text.len() as u64 == LONGEST_TEXT { "..." } else { "" };
+    Some(format!("{}{cut}", String::from_utf8_lossy(text)))
 }
 
 /// The name at `index` of the strings at `strings` (offset and size), cut where it is long; empty where there is none.

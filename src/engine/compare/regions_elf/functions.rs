@@ -1,7 +1,7 @@
 //! The functions and variables of an ELF file by their offsets, in one walk over `.symtab`, or `.dynsym` where a file was
 //! stripped of it.
 
-use super::super::code::{Symbol, Symbols};
+use super::super::code::{Names, Symbol, Symbols};
 use super::has_bytes;
 use super::symbols::SymbolTable;
 use crate::engine::Result;
@@ -11,6 +11,7 @@ use goblin::elf::header::{EM_ARM, ET_REL};
 use goblin::elf::program_header::PT_LOAD;
 use goblin::elf::section_header::{SHN_LORESERVE, SHT_DYNSYM, SHT_SYMTAB};
 use goblin::elf::sym::{STB_LOCAL, STT_FUNC, STT_GNU_IFUNC, STT_NOTYPE, STT_OBJECT};
+use std::num::NonZeroU32;
 
 /// Bytes that are read at once.
 const CHUNK: u64 = 1 << 20;
@@ -85,7 +86,7 @@ impl Places {
 }
 
 impl Symbols for Functions {
-    fn each(&self, source: &dyn ReadAt, visit: &mut dyn FnMut(Symbol)) -> Result<()> {
+    fn each(&self, source: &dyn ReadAt, visit: &mut dyn FnMut(Symbol)) -> Result<Names> {
         for table in &self.tables {
             let mut any = false;
             each_in(source, table, &self.places, &mut |symbol| {
@@ -93,35 +94,37 @@ impl Symbols for Functions {
                 visit(symbol);
             })?;
             if any {
-                break;
+                let (names, size) = table.strings.unwrap_or_default();
+                return Ok((names, names.saturating_add(size)));
             }
         }
-        Ok(())
+        Ok((0, 0))
     }
 }
 
 fn each_in(source: &dyn ReadAt, table: &SymbolTable, places: &Places, visit: &mut dyn FnMut(Symbol)) -> Result<()> {
-    let Some((names, names_size)) = table.strings else { return Ok(()) };
-    let names_end = names.saturating_add(names_size);
+    let Some((_, names_size)) = table.strings else { return Ok(()) };
     let entry = table.entry_size();
     let chunk = CHUNK - CHUNK % entry;
     let size = table.size.min(source.size().saturating_sub(table.offset));
+    let mut buffer = vec![0; chunk.min(size) as usize];
     let mut at = 0;
     while at + entry <= size {
-        let bytes = source.bytes(table.offset + at, chunk.min(size - at))?;
+        let length = chunk.min(size - at);
+        let Some(bytes) = buffer.get_mut(..length as usize) else { break };
+        source.read_at(table.offset + at, bytes)?;
         for bytes in bytes.chunks_exact(entry as usize) {
             let Some(raw) = table.raw(bytes) else { continue };
             let (kind, binding) = (raw.info & 0xf, raw.info >> 4);
             let is_place =
                 matches!(kind, STT_FUNC | STT_GNU_IFUNC | STT_OBJECT) || (kind == STT_NOTYPE && binding != STB_LOCAL);
-            if !is_place || raw.section == 0 || raw.name == 0 || u64::from(raw.name) >= names_size {
-                continue;
-            }
+            let name = NonZeroU32::new(raw.name).filter(|name| u64::from(name.get()) < names_size);
+            let Some(name) = name.filter(|_| is_place && raw.section != 0) else { continue };
             if let Some(start) = places.offset_of(kind, raw.section, raw.value) {
-                visit(Symbol { start, size: raw.size, name: names.saturating_add(u64::from(raw.name)), names_end });
+                visit(Symbol { start, size: u32::try_from(raw.size).unwrap_or(u32::MAX), name });
             }
         }
-        at += bytes.len() as u64;
+        at += length;
     }
     Ok(())
 }

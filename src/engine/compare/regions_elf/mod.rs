@@ -48,7 +48,7 @@ const SHT_RELR: u32 = 19;
 /// [`Error::Malformed`] when the file ends within its header, [`Error::Io`].
 pub fn layout(source: &dyn ReadAt, tables: &Tables) -> Result<Layout> {
     let names = section_names(source, tables);
-    let strings = readable(StringTable::of(source, tables))?;
+    let strings = readable(StringTable::of(source, tables))?.and_then(|strings| strings.range);
     let mut layout = Layout::default();
     headers::add(source, tables, name_table(tables), &mut layout)?;
     for (number, segment) in tables.segments.iter().enumerate() {
@@ -63,13 +63,10 @@ pub fn layout(source: &dyn ReadAt, tables: &Tables) -> Result<Layout> {
         }
         layout.region(Layer::Segment, Class::Padding, segment.p_offset, segment.p_filesz, name);
     }
-    dynamic::add(tables, strings.as_ref(), &mut layout);
-    let mut versions = [None, None];
-    if let Some(strings) = &strings {
-        versions = readable(versions::add(source, tables, strings, &mut layout))?.unwrap_or_default();
-    }
+    dynamic::add(source, tables, strings, &mut layout);
+    let versions = readable(versions::add(source, tables, strings, &mut layout))?.unwrap_or_default();
     if tables.sections.is_empty() {
-        sectionless::add(source, tables, strings.as_ref(), versions, &mut layout)?;
+        sectionless::add(source, tables, strings, versions, &mut layout)?;
         return Ok(layout.ordered());
     }
     layout.symbols(Box::new(Functions::new(tables, None)));
@@ -214,12 +211,16 @@ fn name_table(tables: &Tables) -> Option<(u64, u64)> {
     Some((table.sh_offset, table.sh_size))
 }
 
-/// The names of all sections; a name that can't be read is empty.
+/// The names of all sections; a name that can't be read is empty, and so are those that together are far longer than the
+/// table of names: of a garbled file all may lead to one long string.
 pub fn section_names(source: &dyn ReadAt, tables: &Tables) -> Vec<Name> {
     let table = name_table(tables);
-    let name = |section: &Section| {
-        let (offset, size) = table?;
-        name_at(source, offset.saturating_add(section.sh_name as u64), offset.saturating_add(size)).ok()
+    let mut left = table.map_or(0, |(_, size)| size.min(source.size()).saturating_mul(4).saturating_add(1 << 20));
+    let mut name = |section: &Section| {
+        let (offset, size) = table.filter(|_| left > 0)?;
+        let name = name_at(source, offset.saturating_add(section.sh_name as u64), offset.saturating_add(size)).ok()?;
+        left = left.saturating_sub(name.as_bytes().len() as u64);
+        Some(name)
     };
     tables.sections.iter().map(|section| name(section).unwrap_or_default()).collect()
 }

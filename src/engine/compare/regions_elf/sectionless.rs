@@ -12,7 +12,7 @@ use super::symbols::{SymbolTable, SymbolVersions};
 use super::versions::Extent;
 use super::{notes, readable, segment_type};
 use crate::engine::Result;
-use crate::engine::binary::elf::{StringTable, Symbols, Tables, VersionTable, hash_word};
+use crate::engine::binary::elf::{Symbols, Tables, VersionTable, hash_word};
 use crate::engine::compare::layout::{Layer, Layout};
 use crate::engine::file::ReadAt;
 use crate::engine::report::diff::Class;
@@ -27,14 +27,14 @@ use std::sync::Arc;
 const DT_RELRSZ: u64 = 35;
 const DT_RELR: u64 = 36;
 
-/// Adds what the dynamic section of `tables` and the segments lead to.
+/// Adds what the dynamic section of `tables` and the segments lead to; `names` is the place of the dynamic strings.
 ///
 /// # Errors
 /// [`crate::engine::Error::Io`].
 pub fn add(
     source: &dyn ReadAt,
     tables: &Tables,
-    strings: Option<&StringTable<'_>>,
+    names: Option<(u64, u64)>,
     versions: [Extent; 2],
     layout: &mut Layout,
 ) -> Result<()> {
@@ -45,7 +45,6 @@ pub fn add(
     for ((start, end), name) in versions.into_iter().flatten().zip([".gnu.version_r", ".gnu.version_d"]) {
         section(Class::Version, start, end - start, name);
     }
-    let names = strings.and_then(|strings| strings.range);
     if let Some((offset, size)) = names {
         layout.strings(Layer::Section, offset, size, ".dynstr");
     }

@@ -1,9 +1,9 @@
 //! The versions that a file asks for and those that it defines, field by field (LSB, "Symbol Versioning").
 
 use super::super::layout::Layout;
-use super::fields::{Field, Shape};
+use super::fields::{Field, Shape, text_in};
 use crate::engine::Result;
-use crate::engine::binary::elf::{StringTable, Tables};
+use crate::engine::binary::elf::Tables;
 use crate::engine::file::ReadAt;
 use crate::engine::report::diff::Class;
 use goblin::elf::dynamic::{DT_VERDEF, DT_VERDEFNUM, DT_VERNEED, DT_VERNEEDNUM};
@@ -52,14 +52,14 @@ const DEFINITIONS: List = List {
 /// Where the records of a list begin and end.
 pub type Extent = Option<(u64, u64)>;
 
-/// Adds both lists to `layout`; where each lies, as far as it was read.
+/// Adds both lists to `layout`, whose names lie at `strings` (offset and size); where each lies, as far as it was read.
 ///
 /// # Errors
 /// [`crate::engine::Error::Malformed`] when a record lies outside of the file.
 pub fn add(
     source: &dyn ReadAt,
     tables: &Tables,
-    strings: &StringTable<'_>,
+    strings: Option<(u64, u64)>,
     layout: &mut Layout,
 ) -> Result<[Extent; 2]> {
     Ok([list(source, tables, strings, &NEEDS, layout)?, list(source, tables, strings, &DEFINITIONS, layout)?])
@@ -68,7 +68,7 @@ pub fn add(
 fn list(
     source: &dyn ReadAt,
     tables: &Tables,
-    strings: &StringTable<'_>,
+    strings: Option<(u64, u64)>,
     list: &List,
     layout: &mut Layout,
 ) -> Result<Extent> {
@@ -112,13 +112,13 @@ fn record(
     shape: Shape,
     at: u64,
     (name, fields): (String, &[Field]),
-    (list, strings): (&List, &StringTable<'_>),
+    (list, strings): (&List, Option<(u64, u64)>),
     layout: &mut Layout,
 ) -> Result<()> {
     let owner = |field: &str| list.names.iter().find(|(name, _)| *name == field).map(|(_, owner)| *owner);
-    let say = |field: &str, value: u64| owner(field).and_then(|_| strings.get(value).ok()).map(|name| name.to_string());
+    let say = |field: &str, value: u64| owner(field).and_then(|_| text_in(source, strings, value));
     for item in shape.items(source, at, (Class::Version, &name), fields, &say)? {
-        if let (Some(owner), Some((start, _))) = (owner(item.field), strings.range) {
+        if let (Some(owner), Some((start, _))) = (owner(item.field), strings) {
             let index = shape.number_at(source, item.start, 4)?;
             layout.owner(start.saturating_add(index), owner);
         }

@@ -1,11 +1,11 @@
 //! The load commands of a Mach-O image, told by field (`mach-o/loader.h`).
 
-use crate::engine::Result;
 use crate::engine::binary::macho::{Command, Image, command_name, kind};
 use crate::engine::compare::item::Item;
 use crate::engine::compare::layout::{Layer, Layout};
-use crate::engine::compare::tell::Fields;
+use crate::engine::compare::tell::{Fields, text as text_of};
 use crate::engine::report::diff::Class;
+use crate::engine::{Error, Result};
 
 /// The fields of more load commands or sections than this are not told one by one.
 const MOST_RECORDS: usize = 4096;
@@ -108,29 +108,41 @@ pub(super) fn commands(image: &Image<'_>, prefix: &str, layout: &mut Layout) -> 
         let (at, size) = (command.record.offset(), command.record.as_bytes().len() as u64);
         let kind = command_name(command.kind);
         let region = format!("{prefix}load command {number} ({kind})");
-        layout.region(Layer::Table, Class::LoadCommand, at, size, region.as_str());
+        layout.region(Layer::Table, Class::LoadCommand, at, size, region);
         if told >= MOST_RECORDS {
             continue;
         }
         let mut items = Vec::new();
-        let title = match command.kind {
-            kind::LC_SEGMENT | kind::LC_SEGMENT_64 => {
-                format!("{prefix}load command {number} ({kind} {})", command.record.name(8, 16)?)
-            }
-            _ => region,
-        };
-        items.push(Item::new(Class::LoadCommand, at, 4, title.as_str(), kind).field("cmd"));
-        items.push(Item::new(Class::LoadCommand, at + 4, 4, title.as_str(), format!("{size:#x}")).field("cmdsize"));
-        let end = fields(command, prefix, &title, &mut items)?;
-        let rest = command.record.as_bytes().get(usize::try_from(end).unwrap_or(usize::MAX)..).unwrap_or_default();
-        if !rest.is_empty() {
-            let text: String = rest.iter().take(64).map(|byte| format!("{byte:02x}")).collect();
-            items.push(
-                Item::new(Class::LoadCommand, at + end, rest.len() as u64, title.as_str(), text).field("what follows"),
-            );
+        match told_of(command, number, prefix, &mut items) {
+            // What stands before the damage is told, the rest by its bytes.
+            Ok(()) | Err(Error::Malformed { .. }) => {}
+            Err(other) => return Err(other),
         }
         told += items.len() / 8 + 1;
         items.into_iter().for_each(|item| layout.add_item(item));
+    }
+    Ok(())
+}
+
+/// The items of a load command.
+fn told_of(command: &Command<'_>, number: usize, prefix: &str, items: &mut Vec<Item>) -> Result<()> {
+    let (at, size) = (command.record.offset(), command.record.as_bytes().len() as u64);
+    let kind = command_name(command.kind);
+    let title = match command.kind {
+        kind::LC_SEGMENT | kind::LC_SEGMENT_64 => {
+            format!("{prefix}load command {number} ({kind} {})", command.record.name(8, 16)?)
+        }
+        _ => format!("{prefix}load command {number} ({kind})"),
+    };
+    items.push(Item::new(Class::LoadCommand, at, 4, title.as_str(), kind).field("cmd"));
+    items.push(Item::new(Class::LoadCommand, at + 4, 4, title.as_str(), format!("{size:#x}")).field("cmdsize"));
+    let end = fields(command, prefix, &title, items)?;
+    let rest = command.record.as_bytes().get(usize::try_from(end).unwrap_or(usize::MAX)..).unwrap_or_default();
+    if !rest.is_empty() {
+        let text: String = rest.iter().take(64).map(|byte| format!("{byte:02x}")).collect();
+        items.push(
+            Item::new(Class::LoadCommand, at + end, rest.len() as u64, title.as_str(), text).field("what follows"),
+        );
     }
     Ok(())
 }
@@ -243,7 +255,7 @@ fn named(command: &Command<'_>, title: &str, field: &'static str, start: u64, it
     let record = &command.record;
     let length = (record.as_bytes().len() as u64).saturating_sub(start);
     if length > 0 {
-        let value = record.name(start, length)?.to_string();
+        let value = text_of(record, start, length)?;
         items.push(Item::new(Class::LoadCommand, record.offset() + start, length, title, value).field(field));
     }
     Ok(start + length)

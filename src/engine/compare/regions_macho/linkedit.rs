@@ -50,7 +50,7 @@ const PARTS: [(u32, u64, Class, Made, &str); 18] = [
 /// Adds the parts of `__LINKEDIT` to `layout`. A part that is damaged within is a region still.
 ///
 /// # Errors
-/// [`Error::Malformed`] when a load command is too short, [`Error::Io`].
+/// [`Error::Io`].
 pub(super) fn linkedit(
     source: &dyn ReadAt,
     image: &Image<'_>,
@@ -61,8 +61,8 @@ pub(super) fn linkedit(
     let start = image.place.offset;
     for (kind, field, class, made, part) in PARTS {
         for command in image.commands.iter().filter(|command| command.kind == kind) {
-            let offset = start.saturating_add(u64::from(command.record.word(field)?));
-            let size = u64::from(command.record.word(field + 4)?);
+            let (Ok(offset), Ok(size)) = (command.record.word(field), command.record.word(field + 4)) else { continue };
+            let (offset, size) = (start.saturating_add(u64::from(offset)), u64::from(size));
             if size == 0 {
                 continue;
             }

@@ -16,12 +16,12 @@ pub(super) use commands::{platform, protection, version};
 
 use super::layout::{Layer, Layout};
 use super::tell::Fields;
-use crate::engine::Result;
 use crate::engine::binary::Endian;
 use crate::engine::binary::macho::{Image, arch, places, segments};
 use crate::engine::binary::record::Record;
 use crate::engine::file::ReadAt;
 use crate::engine::report::diff::Class;
+use crate::engine::{Error, Result};
 use std::sync::Arc;
 use symbols::Symbols;
 
@@ -97,11 +97,20 @@ fn image(source: &dyn ReadAt, image: &Image<'_>, prefix: &str, layout: &mut Layo
     told.tell(&header, 0, HEADER.get(..if image.is_64 { 8 } else { 7 }).unwrap_or_default(), &mut items)?;
     items.into_iter().for_each(|item| layout.add_item(item));
     commands::commands(image, prefix, layout)?;
-    let segments = segments(image)?;
+    // Of a damaged image what can be told is told.
+    let segments = readable(segments(image))?;
     // The address at which the header itself is mapped: function starts and exported addresses count from it.
     let text = segments.iter().find(|segment| segment.offset == 0 && segment.file_size > 0);
     let base = text.map_or(0, |segment| segment.address);
-    let symbols = Arc::new(Symbols::of(image, base)?);
-    sections::sections(image, &segments, &symbols, prefix, layout)?;
+    let symbols = Arc::new(Symbols::of(image, base));
+    sections::sections(image, &segments, &symbols, prefix, layout);
     linkedit::linkedit(source, image, &symbols, prefix, layout)
+}
+
+/// What was read; nothing where the file is damaged.
+fn readable<T: Default>(result: Result<T>) -> Result<T> {
+    match result {
+        Err(Error::Malformed { .. }) => Ok(T::default()),
+        other => other,
+    }
 }

@@ -40,16 +40,13 @@ struct Place {
 }
 
 /// Adds the segments of `image`, their sections, and the room behind the last load command.
-///
-/// # Errors
-/// None but those of reading.
 pub(super) fn sections(
     image: &Image<'_>,
     segments: &[Segment],
     symbols: &Arc<Symbols>,
     prefix: &str,
     layout: &mut Layout,
-) -> Result<()> {
+) {
     let start = image.place.offset;
     let mut first = image.place.size;
     for segment in segments {
@@ -87,7 +84,6 @@ pub(super) fn sections(
     if let Some(room) = first.checked_sub(behind) {
         layout.region(Layer::Table, Class::Padding, start + behind, room, format!("{prefix}header pad"));
     }
-    Ok(())
 }
 
 fn indirect(image: &Image<'_>, section: &Section) -> Option<(u64, u64)> {

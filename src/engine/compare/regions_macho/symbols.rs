@@ -59,29 +59,26 @@ pub(super) struct Within {
 }
 
 impl Symbols {
-    /// The symbols of `image`, whose `__TEXT` is mapped at `base`.
-    ///
-    /// # Errors
-    /// [`crate::engine::Error::Malformed`] when a load command is too short.
-    pub(super) fn of(image: &Image<'_>, base: u64) -> Result<Self> {
+    /// The symbols of `image`, whose `__TEXT` is mapped at `base`; none where a load command is too short to say.
+    pub(super) fn of(image: &Image<'_>, base: u64) -> Self {
         let field = |kind: u32, at: u64| match image.command(kind) {
-            Some(command) => command.record.word(at).map(u64::from),
-            None => Ok(0),
+            Some(command) => command.record.word(at).map_or(0, u64::from),
+            None => 0,
         };
         let start = image.place.offset;
-        Ok(Self {
+        Self {
             end: start.saturating_add(image.place.size),
             is_64: image.is_64,
             endian: image.endian,
-            table: start.saturating_add(field(kind::LC_SYMTAB, 8)?),
-            count: field(kind::LC_SYMTAB, 12)?,
-            strings: start.saturating_add(field(kind::LC_SYMTAB, 16)?),
-            strings_size: field(kind::LC_SYMTAB, 20)?,
-            indirect: (start.saturating_add(field(kind::LC_DYSYMTAB, 56)?), field(kind::LC_DYSYMTAB, 60)?),
-            starts: (start.saturating_add(field(kind::LC_FUNCTION_STARTS, 8)?), field(kind::LC_FUNCTION_STARTS, 12)?),
+            table: start.saturating_add(field(kind::LC_SYMTAB, 8)),
+            count: field(kind::LC_SYMTAB, 12),
+            strings: start.saturating_add(field(kind::LC_SYMTAB, 16)),
+            strings_size: field(kind::LC_SYMTAB, 20),
+            indirect: (start.saturating_add(field(kind::LC_DYSYMTAB, 56)), field(kind::LC_DYSYMTAB, 60)),
+            starts: (start.saturating_add(field(kind::LC_FUNCTION_STARTS, 8)), field(kind::LC_FUNCTION_STARTS, 12)),
             base,
             by_address: OnceLock::new(),
-        })
+        }
     }
 
     /// Bytes of an entry (`nlist`, `nlist_64`).

@@ -7,7 +7,7 @@ use crate::engine::binary::pe::{DIRECTORY_NAMES, Headers};
 use crate::engine::binary::record::Record;
 use crate::engine::compare::item::Item;
 use crate::engine::compare::layout::{Layer, Layout};
-use crate::engine::compare::tell::{Fields, Told};
+use crate::engine::compare::tell::{Fields, Told, text};
 use crate::engine::file::ReadAt;
 use crate::engine::report::diff::Class;
 
@@ -153,7 +153,7 @@ pub(super) fn headers(source: &dyn ReadAt, headers: &Headers, layout: &mut Layou
         let at = headers.sections_offset + number as u64 * 40;
         let record = Record::read(source, at, 40, Endian::Little)?;
         let title = format!("section header {number} ({})", section.name);
-        items.push(Item::new(Class::SectionHeader, at, 8, title.as_str(), section.name.to_text()).field("Name"));
+        items.push(Item::new(Class::SectionHeader, at, 8, title.as_str(), text(&record, 0, 8)?).field("Name"));
         let say: fn(&str, u64) -> Option<String> =
             |field, value| (field == "Characteristics").then(|| section_characteristics(value));
         Fields { class: Class::SectionHeader, title: &title, say }.tell(&record, 8, &SECTION, &mut items)?;
