@@ -27,6 +27,7 @@ mod pager;
 pub mod panel;
 pub mod receive;
 mod run;
+pub mod seek;
 mod signals;
 pub mod state;
 mod terminal;

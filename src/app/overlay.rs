@@ -1,11 +1,11 @@
 //! What keys do while something lies over the screen: the help, a page, the line in which a filter is typed.
 
 use super::action::{Action, Command};
-use super::bytes;
 use super::cursor::Motion;
 use super::filter;
 use super::keymap;
 use super::panel::Focus;
+use super::seek;
 use super::state::{Overlay, Page, Palette, Prompt, State};
 use super::update::{choose_artifact, finish, move_in_panel, say, update};
 use crate::views::{layout, page};
@@ -115,7 +115,7 @@ fn act_on_palette(state: &mut State, mut open: Palette, action: Action) -> Vec<C
 
 fn act_on_prompt(state: &mut State, mut open: Prompt, action: Action) {
     match action {
-        Action::Accept => return bytes::accept(state, &open),
+        Action::Accept => return seek::accept(state, &open),
         Action::Close => return,
         Action::Erase => {
             open.text.pop();

@@ -5,6 +5,7 @@ use super::bytes;
 use super::chunks::ChunkId;
 use super::jobs::{Job, JobId, Request};
 use super::panel::Panel;
+use super::seek;
 use super::state::State;
 use super::update::{finish, say};
 use super::{filter, wanted};
@@ -95,10 +96,10 @@ fn end(state: &mut State, job: &Job, outcome: Outcome) {
             }
         }
         (Outcome::Place(found), Request::Place { artifact, target, .. }) if is_compared(state, *artifact) => {
-            bytes::looked_up(state, target, found);
+            seek::looked_up(state, target, found);
         }
         (Outcome::Search(found), Request::Search { artifact, .. }) if is_compared(state, *artifact) => {
-            bytes::found(state, found);
+            seek::found(state, found);
         }
         (Outcome::Hashes(hashes), _) => state.hashes.extend(hashes),
         (Outcome::Failed(text), Request::Diff { artifact, .. }) => {

@@ -6,7 +6,7 @@ use super::cursor::Motion;
 use super::jobs::Request;
 use super::panel::{Focus, Panel};
 use super::state::{Ask, Overlay, Page, PageSource, Palette, State, Toast};
-use super::{bytes, filter, fits, overlay, wanted};
+use super::{bytes, filter, fits, overlay, seek, wanted};
 use crate::engine::audit;
 use crate::engine::compare::Direction;
 use crate::engine::project::ArtifactId;
@@ -64,10 +64,10 @@ fn act(state: &mut State, action: Action) -> Vec<Command> {
         Action::NextPart => bytes::part(state, true),
         Action::PreviousPart => bytes::part(state, false),
         Action::Reorder => bytes::reorder(state),
-        Action::GoTo => bytes::ask(state, Ask::Place),
-        Action::Search => bytes::ask(state, Ask::Search),
-        Action::NextMatch => bytes::search(state, Direction::Forward),
-        Action::PreviousMatch => bytes::search(state, Direction::Backward),
+        Action::GoTo => seek::ask(state, Ask::Place),
+        Action::Search => seek::ask(state, Ask::Search),
+        Action::NextMatch => seek::search(state, Direction::Forward),
+        Action::PreviousMatch => seek::search(state, Direction::Backward),
         Action::Lenses => lenses(state),
         Action::Reach => reach(state),
         Action::Fit => fits::show(state),

@@ -24,6 +24,7 @@ const ALWAYS: &[Named] = &[
 
 const WITH_PATCHELF: &[Named] = &[
     ("patchelf_verb_by_verb", patchelf::verb_by_verb),
+    ("patchelf_clears_a_symbol_version", patchelf::clears_a_symbol_version),
     ("patchelf_on_a_program", patchelf::on_a_program),
     ("patchelf_did_more_than_was_logged", patchelf::did_more_than_was_logged),
     ("patchelf_and_a_flipped_byte", patchelf::and_a_flipped_byte),

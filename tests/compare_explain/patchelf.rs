@@ -21,14 +21,24 @@ pub fn verb_by_verb() {
     for requests in requests() {
         assert_all(&shop, "liba.so", &requests);
     }
-    let rest = [
-        EditRequest::SetExecStack(ExecStack::Asked),
-        EditRequest::NoDefaultLib,
-        EditRequest::AddDebugEntry,
-        EditRequest::ClearSymbolVersion("puts".into()),
-    ];
+    let rest = [EditRequest::SetExecStack(ExecStack::Asked), EditRequest::NoDefaultLib, EditRequest::AddDebugEntry];
     for request in rest {
         assert_all(&shop, "liba.so", &[request]);
+    }
+}
+
+pub fn clears_a_symbol_version() {
+    let shop = Shop::new();
+    let copy = shop.copy("liba.so");
+    let program = patchelf().unwrap().program().to_path_buf();
+    let ran = std::process::Command::new(program).args(["--clear-symbol-version", "puts"]).arg(&copy).status().unwrap();
+    assert!(ran.success());
+    let asked = |name: &str| vec![Logged::asked(vec![EditRequest::ClearSymbolVersion(name.into())])];
+    for alignment in ALIGNMENTS {
+        let document = compared(&shop.path("liba.so"), &copy, alignment, Some(asked("puts")));
+        assert_explained(&document, "the version of puts");
+        let other = compared(&shop.path("liba.so"), &copy, alignment, Some(asked("need")));
+        assert!(!unexplained(&other).is_empty(), "the version of another symbol was cleared");
     }
 }
 

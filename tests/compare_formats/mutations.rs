@@ -3,7 +3,7 @@
 use crate::flips::Subject;
 
 /// Mutants of each file.
-const MUTANTS: u64 = 700;
+const MUTANTS: u64 = 400;
 const SEED: u64 = 0x5eed_c0de_0bad_f00d;
 
 struct Random(u64);

@@ -1,4 +1,4 @@
-//! A field or record of a file and what it says, and the reader of a table's entries.
+//! A field or record of a file and what it says, and tables whose entries are read when they are asked for.
 
 use crate::engine::Result;
 use crate::engine::file::ReadAt;
@@ -63,6 +63,28 @@ pub trait Entries: Debug + Send + Sync {
     /// # Errors
     /// [`crate::engine::Error::Malformed`] when the entry leads out of the file, [`crate::engine::Error::Io`].
     fn entry(&self, source: &dyn ReadAt, number: u64, offset: u64) -> Result<Vec<Item>>;
+}
+
+/// Records of one size, one behind another.
+#[derive(Debug)]
+pub struct Table {
+    /// Where the first begins.
+    pub start: u64,
+    /// Where the last ends.
+    pub end: u64,
+    /// The size of one in bytes.
+    pub entry: u64,
+    /// Their reader.
+    pub entries: Box<dyn Entries>,
+}
+
+/// The items of a stretch.
+#[derive(Debug, Default)]
+pub struct Found {
+    /// The first of them.
+    pub items: Vec<Item>,
+    /// How many items and entries of tables there are beyond those.
+    pub more: u64,
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@
 //! overlapping regions the one of the finer layer names the place: tables before sections, sections before segments.
 
 use super::code::{Named, Symbols};
-use super::item::{Entries, Item};
+use super::item::{Entries, Found, Item, Table};
 use super::tell::Tell;
 use crate::engine::file::ReadAt;
 use crate::engine::report::diff::Class;
@@ -51,30 +51,12 @@ pub struct Region {
     pub content: Content,
 }
 
-/// Records of one size, one behind another.
-#[derive(Debug)]
-struct Table {
-    start: u64,
-    end: u64,
-    entry: u64,
-    entries: Box<dyn Entries>,
-}
-
 /// A stretch whose items are told when they are asked for.
 #[derive(Debug)]
 struct Teller {
     start: u64,
     end: u64,
     tell: Box<dyn Tell>,
-}
-
-/// The items of a stretch.
-#[derive(Debug, Default)]
-pub struct Found {
-    /// The first of them.
-    pub items: Vec<Item>,
-    /// How many items and entries of tables there are beyond those.
-    pub more: u64,
 }
 
 /// The regions, items and tables of one file.

@@ -109,7 +109,6 @@ pub struct ElfPlan {
     /// Room, ways and layouts; null when there is nothing to do.
     pub fit: Option<Fit>,
     /// The changes as typed data; null in documents of before there was such.
-    #[serde(default)]
     pub edits: Option<Vec<LoggedEdit>>,
 }
 

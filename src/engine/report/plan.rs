@@ -104,7 +104,6 @@ pub struct PlannedEffect {
     /// For an edit: the room there is, the ways that were weighed, the layout before and after; null where not known.
     pub fit: Option<Fit>,
     /// For an edit: what is asked of the file and is not there yet; null for other effects.
-    #[serde(default)]
     pub edits: Option<Vec<LoggedEdit>>,
 }
 

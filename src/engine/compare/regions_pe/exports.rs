@@ -139,7 +139,7 @@ pub(super) fn exports(source: &dyn ReadAt, headers: &Arc<Headers>, layout: &mut 
     items.into_iter().for_each(|item| layout.add_item(item));
     let Some(exports) = Exports::read(source, headers)? else { return Ok(()) };
     let exports = Arc::new(exports);
-    let each: [((u64, u64), u64, &str, Each<Of>); 3] = [
+    let each: [TableOf; 3] = [
         (exports.functions, 4, "export address table", address),
         (exports.names, 4, "export name pointers", pointer),
         (exports.ordinals, 2, "export ordinals", ordinal),
@@ -163,6 +163,8 @@ fn names(source: &dyn ReadAt, exports: &Exports, layout: &mut Layout) -> Result<
 }
 
 type Of = Arc<Exports>;
+/// Where a table begins and its length in entries, the bytes of an entry, its name, and how an entry is told.
+type TableOf = ((u64, u64), u64, &'static str, Each<Of>);
 
 fn address(exports: &Of, source: &dyn ReadAt, number: u64, offset: u64, items: &mut Vec<Item>) -> Result<()> {
     // The names of few exports are searched for the one that means this place.
