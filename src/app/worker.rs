@@ -36,8 +36,8 @@ impl Workers {
         Ok(Self {
             session: Lane::start("session", Served { session, seen }, events.clone(), serve_session, leave)?,
             reader: Lane::start("reader", (), events.clone(), serve_reader, |()| ())?,
-            compare: Lane::start("compare", (), events.clone(), serve_reader, |()| ())?,
-            search: Lane::start("search", (), events.clone(), serve_reader, |()| ())?,
+            compare: Lane::start("compare", (), events.clone(), serve_beside, |()| ())?,
+            search: Lane::start("search", (), events.clone(), serve_beside, |()| ())?,
         })
     }
 
@@ -152,6 +152,18 @@ fn to_the_end(session: &mut Session, context: &Context, events: &Sender<Event>) 
         round.retain(|(id, before)| session.next_step(*id) != *before);
         going = round.into_iter().map(|(id, _)| id).collect();
     }
+}
+
+/// How much processors prefer the screen to what reads whole files for it, as nice(1) counts.
+const NICE: i32 = 10;
+
+/// Serves what may keep every processor busy for seconds. The threads that it starts give way as well.
+fn serve_beside(owned: &mut (), job: &Job, events: &Sender<Event>) -> Outcome {
+    // On Linux the calling thread's alone, elsewhere the whole program's. One that stays as it was is only less polite.
+    if cfg!(target_os = "linux") {
+        let _ = rustix::process::setpriority_process(None, NICE);
+    }
+    serve_reader(owned, job, events)
 }
 
 fn serve_reader(_: &mut (), job: &Job, events: &Sender<Event>) -> Outcome {
