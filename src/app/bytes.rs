@@ -217,6 +217,11 @@ pub fn go(state: &mut State, place: Place) {
     }
     if let Some(compared) = &mut state.compared {
         (compared.top, compared.open) = (top, Some(place));
+        let is_pending =
+            |diff: &DiffDocument| diff.map.pending.get(compared.part(place)).is_some_and(|pending| *pending);
+        if compared.problem.is_none() && compared.diff.as_deref().is_some_and(is_pending) {
+            wanted::compare_from(state, place.a);
+        }
     }
 }
 

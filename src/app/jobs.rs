@@ -40,6 +40,8 @@ pub enum Request {
         staged: PathBuf,
         /// The edits that the session made on it.
         edits: Arc<Vec<Logged>>,
+        /// The offset in the clean file from which on is compared first.
+        from: u64,
     },
     /// Read pieces of both files.
     Hex {

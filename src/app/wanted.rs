@@ -62,7 +62,16 @@ fn ask_diff(state: &mut State) {
         return;
     }
     state.compared = Some(Compared::new(id, clean.clone(), staged.clone(), state.order));
-    state.jobs.ask(Request::Diff { artifact: id, clean, staged, edits });
+    state.jobs.ask(Request::Diff { artifact: id, clean, staged, edits, from: 0 });
+}
+
+/// Lets a comparison that still runs begin anew at `offset` of the clean file.
+pub fn compare_from(state: &mut State, offset: u64) {
+    let Some(artifact) = state.artifact() else { return };
+    let Ok((clean, staged)) = files_to_compare(artifact) else { return };
+    let (artifact, clean, staged, edits) =
+        (artifact.id, clean.to_path_buf(), staged.to_path_buf(), artifact.edits.clone());
+    state.jobs.ask(Request::Diff { artifact, clean, staged, edits, from: offset });
 }
 
 /// Asks for it unless it is asked for already.

@@ -169,12 +169,12 @@ fn serve_beside(owned: &mut (), job: &Job, events: &Sender<Event>) -> Outcome {
 fn serve_reader(_: &mut (), job: &Job, events: &Sender<Event>) -> Outcome {
     let context = &job.context;
     let outcome = match &job.request {
-        Request::Diff { clean, staged, edits, .. } => {
+        Request::Diff { clean, staged, edits, from, .. } => {
             let mut partial = |diff: &DiffDocument| {
                 let diff = Arc::new(diff.clone());
                 let _ = events.send(Event::Worker(WorkerEvent::Partial { id: job.id, diff }));
             };
-            differences(clean, staged, edits, &mut partial, context).map(|diff| Outcome::Diff(Arc::new(diff)))
+            differences((clean, staged), edits, *from, &mut partial, context).map(|diff| Outcome::Diff(Arc::new(diff)))
         }
         Request::Hex { clean, staged, chunks, .. } => read(clean, staged, chunks).map(Outcome::Hex),
         Request::Place { clean, staged, target, .. } => look_up(clean, staged, target, context).map(Outcome::Place),
@@ -190,14 +190,14 @@ fn serve_reader(_: &mut (), job: &Job, events: &Sender<Event>) -> Outcome {
 }
 
 fn differences(
-    clean: &Path,
-    staged: &Path,
+    (clean, staged): (&Path, &Path),
     edits: &[Logged],
+    from: u64,
     partial: &mut dyn FnMut(&DiffDocument),
     context: &Context,
 ) -> Result<DiffDocument> {
     // What the session did not log it did not do.
-    let question = Question { edits: Some(edits.to_vec()), ..Question::default() };
+    let question = Question { from, edits: Some(edits.to_vec()), ..Question::default() };
     answer_streaming(&Input::open(clean)?, &Input::open(staged)?, &question, partial, context)
 }
 

@@ -85,6 +85,27 @@ fn the_chosen_range_stays_chosen_when_more_are_found() {
 }
 
 #[test]
+fn a_comparison_goes_on_where_the_user_looks() {
+    let mut state = panel();
+    state.compared = None;
+    let commands = crate::app::update::finish(&mut state, Vec::new());
+    let job = started(&commands)[0].clone();
+    let mut part = (*fixture::compared(PATCHED).diff.unwrap()).clone();
+    part.map.pending = vec![false; part.map.differing.len()];
+    let pending = part.map.part(0x2_0000);
+    part.map.pending[pending] = true;
+    dispatch(&mut state, Event::Worker(WorkerEvent::Partial { id: job.id, diff: Arc::new(part) }));
+    keys(&mut state, "t0x100<Enter>");
+    assert!(!job.context.is_cancelled(), "that part is known already");
+    keys(&mut state, "t0x20000<Enter>");
+    assert!(job.context.is_cancelled());
+    let commands = ended(&mut state, &job, Outcome::Cancelled);
+    let anew = started(&commands).into_iter().find(|job| matches!(job.request, Request::Diff { .. }));
+    assert!(matches!(anew.unwrap().request, Request::Diff { from: 0x2_0000, .. }));
+    assert!(state.compared().unwrap().problem.is_none(), "what was found stays in sight");
+}
+
+#[test]
 fn a_cancelled_comparison_keeps_what_it_found() {
     let mut state = panel();
     state.compared = None;

@@ -215,7 +215,7 @@ pub enum RunKind {
 /// One difference in structure.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct StructureChange {
-    /// What: `NEEDED 1`, `RPATH`, `segment 4`.
+    /// What: `NEEDED 1`, `RPATH`, `segment PT_LOAD (2)`.
     pub what: String,
     /// Before; null when it was not there.
     pub before: Option<String>,

@@ -89,11 +89,10 @@ pub(super) fn add(facts: &mut Facts, source: &dyn ReadAt, details: &Details) -> 
 }
 
 fn segments(facts: &mut Facts, tables: &Tables) {
-    for (number, segment) in tables.segments.iter().enumerate() {
+    for segment in &tables.segments {
         let flag = |bit, letter| if segment.p_flags & bit == 0 { "" } else { letter };
         let value = format!(
-            "{} {}{}{}, offset {:#x}, address {:#x}, size {:#x}, in memory {:#x}",
-            segment_type(segment.p_type),
+            "{}{}{}, offset {:#x}, address {:#x}, size {:#x}, in memory {:#x}",
             flag(4, "R"),
             flag(2, "W"),
             flag(1, "X"),
@@ -102,7 +101,8 @@ fn segments(facts: &mut Facts, tables: &Tables) {
             segment.p_filesz,
             segment.p_memsz
         );
-        facts.add(format!("segment {number}"), value);
+        // Not by its number, which a new header before it changes.
+        facts.add(format!("segment {}", segment_type(segment.p_type)), value.trim_start_matches(", "));
     }
 }
 
