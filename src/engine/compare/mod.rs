@@ -32,7 +32,7 @@ mod wheel;
 mod words;
 
 use crate::engine::binary::elf::Tables;
-use crate::engine::binary::{self, Binary, Format};
+use crate::engine::binary::{self, Format};
 use crate::engine::file::{Identity, ReadAt, Windows};
 use crate::engine::report::diff::{AlignedBy, Class, ClassTotal, DiffDocument, DifferingBytes, Map, Run, RunKind};
 use crate::engine::{Context, Error, Result};
@@ -186,7 +186,7 @@ impl<'a> Tongue<'a> {
         if self.layouts.is_none() {
             let (old, new) = (readable(binary::read(ours))?, readable(binary::read(theirs))?);
             document.structure = changes(&Facts::of(ours, old.as_ref())?, &Facts::of(theirs, new.as_ref())?);
-            self.layouts = Some((layout_of(ours, old.as_ref())?, layout_of(theirs, new.as_ref())?));
+            self.layouts = Some((layout_of(ours)?, layout_of(theirs)?));
             if let Some(edits) = self.edits {
                 self.explanation = Some(Explanation::of(ours, theirs, edits)?);
             }
@@ -259,16 +259,15 @@ fn readable<T>(result: Result<T>) -> Result<Option<T>> {
     }
 }
 
-fn layout_of(source: &Windows, binary: Option<&Binary>) -> Result<Option<Layout>> {
-    // An ELF file whose dynamic section leads nowhere still has headers and sections.
-    if binary::sniff(source)? == Some(Format::Elf) {
-        let tables = readable(Tables::read(source))?;
-        return Ok(tables.map(|tables| readable(regions_elf::layout(source, &tables))).transpose()?.flatten());
-    }
-    let Some(binary) = binary else { return Ok(None) };
-    match binary.format {
-        Format::Elf => Ok(None),
-        Format::MachO => readable(regions_macho::layout(source)),
-        Format::Pe => readable(regions_pe::layout(source)),
+/// What lies where in `source`: also in a file that is damaged elsewhere, so that nobody would load it.
+fn layout_of(source: &Windows) -> Result<Option<Layout>> {
+    match binary::sniff(source)? {
+        Some(Format::Elf) => {
+            let tables = readable(Tables::read(source))?;
+            Ok(tables.map(|tables| readable(regions_elf::layout(source, &tables))).transpose()?.flatten())
+        }
+        Some(Format::MachO) => readable(regions_macho::layout(source)),
+        Some(Format::Pe) => readable(regions_pe::layout(source)),
+        None => Ok(None),
     }
 }
