@@ -254,22 +254,29 @@ fn a_cancelled_scan_stops() {
     let a = file(directory.path(), "a", &vec![3; 4 << 20]);
     let b = file(directory.path(), "b", &vec![4; 4 << 20]);
     let alignment = Alignment::by_offset(4 << 20, 4 << 20);
-    for threads in 1..4 {
+    let cancelled_by = |threads: usize, on_the_way: &mut dyn FnMut(&Context)| {
         let context = Context::new();
-        let found = scan(
-            &a,
-            &b,
-            &alignment,
-            &how(0, 4096, threads),
-            &mut |_| {
-                context.cancel();
-                Ok(())
-            },
-            &context,
-        );
+        on_the_way(&context);
+        let mut told = |_| {
+            on_the_way(&context);
+            Ok(())
+        };
+        let found = scan(&a, &b, &alignment, &how(0, 4096, threads), &mut told, &context);
         assert!(matches!(found, Err(Error::Cancelled)), "{threads}");
         assert!(context.progress().0 < 1 << 20, "{threads}");
+    };
+    for threads in 1..4 {
+        cancelled_by(threads, &mut |context| context.cancel());
     }
+    // On its own, since others may be done before the caller's thread has its turn.
+    let mut turns = 0;
+    cancelled_by(1, &mut |context| {
+        turns += 1;
+        if turns > 1 {
+            context.cancel();
+        }
+    });
+    assert_eq!(turns, 2);
 }
 
 #[test]
