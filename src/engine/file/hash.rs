@@ -4,7 +4,7 @@ use crate::engine::{Context, Error, Result};
 use sha2::{Digest, Sha256};
 use std::fmt::Write as _;
 use std::fs::File;
-use std::io::Read;
+use std::io::{Read, Seek};
 use std::path::Path;
 
 /// A SHA-256 digest as 64 lower-case hex digits.
@@ -15,7 +15,15 @@ pub type Sha256Hex = String;
 /// # Errors
 /// [`Error::Io`] when it can't be read, [`Error::Cancelled`].
 pub fn sha256(path: &Path, context: &Context) -> Result<Sha256Hex> {
-    let mut file = File::open(path).map_err(Error::io("open", path))?;
+    sha256_of(&File::open(path).map_err(Error::io("open", path))?, path, context)
+}
+
+/// The same of an open file from its first byte on, called `path` in errors.
+///
+/// # Errors
+/// As [`sha256`].
+pub fn sha256_of(mut file: &File, path: &Path, context: &Context) -> Result<Sha256Hex> {
+    file.rewind().map_err(Error::io("read", path))?;
     let mut hasher = Sha256::new();
     let mut buffer = vec![0; 1 << 20];
     loop {

@@ -12,7 +12,7 @@ mod windows;
 
 pub use copy::{CopyMethod, clone_data, copy_data, copy_sparse, reflink_or_copy};
 pub use extents::{Extent, Unwritten, extents_from, may_share};
-pub use hash::{Sha256Hex, sha256};
+pub use hash::{Sha256Hex, sha256, sha256_of};
 pub use identity::Identity;
 pub use map::Mapped;
 pub use private::{NAME_MAX, is_private, private_beside};

@@ -5,7 +5,7 @@
 
 use super::Logged;
 use crate::engine::compare::Input;
-use crate::engine::file::{ReadAt, sha256};
+use crate::engine::file::{ReadAt, sha256_of};
 use crate::engine::repair::{Builtin, EditPlan, EditRequest, Editor};
 use crate::engine::report::edits::LoggedEdit;
 use crate::engine::report::elf::ElfDocument;
@@ -15,13 +15,10 @@ use crate::engine::report::run::RunDocument;
 use crate::engine::{Context, Error, Result};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use sha2::{Digest, Sha256};
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-/// Bytes that are hashed at once.
-const CHUNK: u64 = 1 << 20;
 /// A longer document is not read.
 const LONGEST: u64 = 256 << 20;
 /// As many files of a document are named where none is the one that is asked for.
@@ -124,21 +121,6 @@ fn of_effect(effect: &PlannedEffect, sha256: Option<String>) -> Option<Entry> {
     (effect.kind == "edit").then(|| Entry { paths, sha256, edits: effect.edits.clone(), fit: effect.fit.clone() })
 }
 
-/// The SHA-256 of what `input` holds, wherever it lies.
-fn content_hash(input: &Input, context: &Context) -> Result<String> {
-    if input.member.is_none() {
-        return sha256(&input.path, context);
-    }
-    let (mut hash, mut at) = (Sha256::new(), 0);
-    while at < input.size() {
-        let length = CHUNK.min(input.size() - at);
-        hash.update(input.file.bytes(at, length)?);
-        context.advance(0)?;
-        at += length;
-    }
-    Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
-}
-
 /// The edit that `requests` made of `a`, when `b` came of it: with every byte, where our own editor makes a file of `b`'s
 /// size of it that has what is written first.
 ///
@@ -176,7 +158,7 @@ fn the_one(path: &Path, mut entries: Vec<Entry>, b: &Input, context: &Context) -
         return Ok(entries.swap_remove(place));
     }
     if entries.len() > 1 && entries.iter().any(|entry| entry.sha256.is_some()) {
-        let hash = content_hash(b, context)?;
+        let hash = sha256_of(b.file.file(), &b.path, context)?;
         if let Some(place) = entries.iter().position(|entry| entry.sha256.as_ref() == Some(&hash)) {
             return Ok(entries.swap_remove(place));
         }
