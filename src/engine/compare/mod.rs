@@ -32,13 +32,13 @@ mod wheel;
 mod words;
 
 use crate::engine::binary::elf::Tables;
-use crate::engine::binary::{self, Format};
+use crate::engine::binary::{self, Binary, Format};
 use crate::engine::file::{Identity, ReadAt, Windows};
 use crate::engine::report::diff::{AlignedBy, Class, ClassTotal, DiffDocument, DifferingBytes, Map, Run, RunKind};
 use crate::engine::{Context, Error, Result};
 use align::align;
 pub use aligned::{Aligned, Piece, Place, Which};
-use alignment::{Alignment, ByteRun};
+use alignment::ByteRun;
 use explain::Explanation;
 pub use explain::{Logged, UNEXPLAINED, made_of, read_log};
 pub use input::Input;
@@ -91,10 +91,11 @@ pub fn answer_streaming(
 ) -> Result<DiffDocument> {
     let same = same_inode(&a.file, &b.file)?;
     let asked = if same { Some(AlignedBy::Offset) } else { question.alignment };
-    let alignment = alignment_of(a, b, asked, context)?;
+    let (old, new) = (readable(binary::read(&a.file))?, readable(binary::read(&b.file))?);
+    let alignment = align(a, b, old.as_ref(), new.as_ref(), asked, context)?;
     let mut document = blank(a, b, alignment.by);
     document.edits = question.edits.as_deref().map(Logged::words);
-    let mut tongue = Tongue::new(question);
+    let mut teller = Teller::new((a, old.as_ref()), (b, new.as_ref()), question);
     let found = if same {
         let scanned = Scanned { compared: 0, skipped: a.size() };
         Reached { listed: Listed::new(a.size(), b.size()), scanned }
@@ -102,7 +103,7 @@ pub fn answer_streaming(
         let how = How::suiting(alignment.paired(), question.from);
         let on_the_way = &mut |so_far: Reached| {
             note(&so_far, &mut document);
-            tongue.tell(a, b, &so_far.listed, &mut document)?;
+            teller.tell(&so_far.listed, &mut document)?;
             document.verdict = format!("{} so far", verdict(&document));
             partial(&document);
             Ok(())
@@ -111,19 +112,10 @@ pub fn answer_streaming(
     };
     note(&found, &mut document);
     document.equal = found.listed.total() == 0;
-    tongue.tell(a, b, &found.listed, &mut document)?;
+    teller.tell(&found.listed, &mut document)?;
     explain::count(&mut document);
     document.verdict = verdict(&document);
     Ok(document)
-}
-
-/// How the bytes of the two files are set against each other.
-fn alignment_of(a: &Input, b: &Input, asked: Option<AlignedBy>, context: &Context) -> Result<Alignment> {
-    if matches!(asked, Some(AlignedBy::Offset | AlignedBy::Content)) {
-        return align(a, b, None, None, asked, context);
-    }
-    let (old, new) = (readable(binary::read(&a.file))?, readable(binary::read(&b.file))?);
-    align(a, b, old.as_ref(), new.as_ref(), asked, context)
 }
 
 /// A document of which nothing is known yet.
@@ -165,33 +157,49 @@ fn note(found: &Reached, document: &mut DiffDocument) {
 }
 
 /// What is needed to say what runs are, read when the first of them is found.
-struct Tongue<'a> {
+struct Teller<'a> {
+    a: (&'a Windows, Option<&'a Binary>),
+    b: (&'a Windows, Option<&'a Binary>),
     edits: Option<&'a [Logged]>,
     layouts: Option<(Option<Layout>, Option<Layout>)>,
     explanation: Option<Explanation<'a>>,
     telling: Telling,
+    /// As many runs there were when their symbols were looked up, and the bytes that they held.
+    looked_up: Option<(u64, DifferingBytes)>,
 }
 
-impl<'a> Tongue<'a> {
-    fn new(question: &'a Question) -> Self {
-        Self { edits: question.edits.as_deref(), layouts: None, explanation: None, telling: Telling::default() }
+impl<'a> Teller<'a> {
+    fn new(a: (&'a Input, Option<&'a Binary>), b: (&'a Input, Option<&'a Binary>), question: &'a Question) -> Self {
+        Self {
+            a: (&a.0.file, a.1),
+            b: (&b.0.file, b.1),
+            edits: question.edits.as_deref(),
+            layouts: None,
+            explanation: None,
+            telling: Telling::default(),
+            looked_up: None,
+        }
     }
 
     /// Says what the runs are, and what that makes of the structure.
-    fn tell(&mut self, a: &'a Input, b: &'a Input, listed: &Listed, document: &mut DiffDocument) -> Result<()> {
+    fn tell(&mut self, listed: &Listed, document: &mut DiffDocument) -> Result<()> {
         if listed.total() == 0 {
             return Ok(());
         }
-        let (ours, theirs) = (&a.file, &b.file);
+        let ((ours, old), (theirs, new)) = (self.a, self.b);
         if self.layouts.is_none() {
-            let (old, new) = (readable(binary::read(ours))?, readable(binary::read(theirs))?);
-            document.structure = changes(&Facts::of(ours, old.as_ref())?, &Facts::of(theirs, new.as_ref())?);
+            document.structure = changes(&Facts::of(ours, old)?, &Facts::of(theirs, new)?);
             self.layouts = Some((layout_of(ours)?, layout_of(theirs)?));
             if let Some(edits) = self.edits {
                 self.explanation = Some(Explanation::of(ours, theirs, edits)?);
             }
         }
-        if let Some((Some(old), Some(new))) = self.layouts.as_mut() {
+        // A walk over all symbols: not again for a part of the files in which nothing more was found.
+        let known = Some((listed.total(), listed.bytes()));
+        if self.looked_up != known
+            && let Some((Some(old), Some(new))) = self.layouts.as_mut()
+        {
+            self.looked_up = known;
             code::look_up((old, ours), (new, theirs), listed.runs())?;
         }
         let sides = match &self.layouts {
