@@ -1,4 +1,4 @@
-//! What a long-running engine function is given: a way to count progress and to be cancelled.
+//! What a long-running engine function is given: a way to count progress, to be cancelled, and to be late.
 
 use super::{Error, Result};
 use std::sync::Arc;
@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 pub struct Context {
     shared: Arc<Shared>,
     watcher: Option<Arc<dyn Fn() + Send + Sync>>,
+    deadline: Option<Arc<dyn Fn() -> bool + Send + Sync>>,
 }
 
 impl std::fmt::Debug for Context {
@@ -36,6 +37,20 @@ impl Context {
     pub fn watched_by(mut self, watcher: impl Fn() + Send + Sync + 'static) -> Self {
         self.watcher = Some(Arc::new(watcher));
         self
+    }
+
+    /// The same context, whose time is over when `is_over` says so; it is asked again and again.
+    #[must_use]
+    pub fn until(mut self, is_over: impl Fn() -> bool + Send + Sync + 'static) -> Self {
+        self.deadline = Some(Arc::new(is_over));
+        self
+    }
+
+    /// Whether the time that the caller gave is over. A job that waits for another process asks this; unlike cancelling, it
+    /// ends with what was found so far.
+    #[must_use]
+    pub fn is_late(&self) -> bool {
+        self.deadline.as_ref().is_some_and(|is_over| is_over())
     }
 
     /// Counts `amount` units (bytes, unless the job says otherwise) as done.

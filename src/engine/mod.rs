@@ -8,6 +8,7 @@ pub mod code;
 pub mod compare;
 pub mod context;
 pub mod deps;
+pub mod dlopen;
 pub mod error;
 pub mod file;
 pub mod owners;

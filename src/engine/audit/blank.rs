@@ -29,6 +29,7 @@ pub fn report(artifact: &Artifact) -> ArtifactReport {
         policy: None,
         entry_points: None,
         dlopen: None,
+        load: None,
         staging: StagingReport {
             state: StagingState::NotStaged,
             edited: false,

@@ -1,5 +1,7 @@
 //! `wheelwright/audit/1`: everything that was found out about each artifact.
 
+use super::dlopen::DlopenReport;
+use super::load::LoadReport;
 pub use super::reach::*;
 pub use super::slice::*;
 pub use super::staging::*;
@@ -112,8 +114,10 @@ pub struct ArtifactReport {
     pub policy: Option<PolicyReport>,
     /// The Python entry points; null for what is no extension module.
     pub entry_points: Option<EntryPoints>,
-    /// What is known of `dlopen`; null, not looked at.
-    pub dlopen: Option<serde_json::Value>,
+    /// What it may open at run time; null, not looked at.
+    pub dlopen: Option<DlopenReport>,
+    /// Whether it loads out of the bundle, by the verify step; null where that was not taken.
+    pub load: Option<LoadReport>,
     /// Where its files are and in which state.
     pub staging: StagingReport,
     /// What the patch step will do to it.

@@ -5,11 +5,13 @@
 
 pub mod audit;
 pub mod diff;
+pub mod dlopen;
 pub mod edits;
 pub mod elf;
 pub mod fit;
 pub mod fit_words;
 pub mod instructions;
+pub mod load;
 mod lossy;
 pub mod picture;
 pub mod plan;
@@ -20,6 +22,7 @@ mod schemas;
 mod slice;
 mod staging;
 pub mod symbols;
+pub mod trace;
 pub mod tree;
 pub mod words;
 

@@ -1,6 +1,7 @@
 //! `wheelwright/run/1`: what was carried out.
 
 use super::audit::StagingState;
+use super::load::LoadReport;
 use super::plan::{PlannedEffect, Refusal, Step};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -15,6 +16,8 @@ pub struct RunDocument {
     pub steps: Vec<RunStep>,
     /// Every file that was touched.
     pub files: Vec<TouchedFile>,
+    /// Whether each artifact loads out of the bundle, as far as the verify step was taken; `[]` where it was not.
+    pub loads: Vec<LoadReport>,
     /// The artifacts' final states.
     pub states: Vec<FinalState>,
     /// The bundles' directories, one for each profile and triple; none where they were not laid out.

@@ -2,7 +2,7 @@
 
 use super::{
     audit::AuditDocument, diff::DiffDocument, elf::ElfDocument, plan::PlanDocument, run::RunDocument,
-    tree::TreeDocument,
+    trace::TraceDocument, tree::TreeDocument,
 };
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
@@ -16,6 +16,7 @@ pub fn schemas() -> Vec<(&'static str, Schema)> {
         ("elf", schema::<ElfDocument>()),
         ("plan", schema::<PlanDocument>()),
         ("run", schema::<RunDocument>()),
+        ("trace", schema::<TraceDocument>()),
         ("tree", schema::<TreeDocument>()),
     ]
 }

@@ -17,6 +17,7 @@ use crate::engine::owners::Owners;
 use crate::engine::project::{Artifact, ArtifactId, Project};
 use crate::engine::repair::{Editor, Repair, RepairOptions};
 use crate::engine::report::audit::RelatedFile;
+use crate::engine::report::load::LoadReport;
 use crate::engine::report::plan::{Refusal, Step};
 use crate::engine::{Error, Result};
 use std::path::{Path, PathBuf};
@@ -92,6 +93,8 @@ pub(super) struct Slot {
     pub audited: Option<Identity>,
     /// The clean inode, as it was when the artifact was staged.
     pub clean: Option<Identity>,
+    /// What came of loading it in the verify step.
+    pub load: Option<LoadReport>,
     /// Why the artifact is no longer the one that was staged, if it is not.
     pub changed: Option<String>,
 }

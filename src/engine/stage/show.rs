@@ -170,6 +170,7 @@ impl Session {
         let audit = slot.audit.as_ref()?;
         let mut report = audit.report.clone();
         report.staging = self.staging_report(artifact);
+        report.load.clone_from(&slot.load);
         report.will_patch = self.will_patch(artifact, slot);
         report.findings = self.findings(slot, &report);
         Some(report)
@@ -279,6 +280,7 @@ impl Session {
             schema: "wheelwright/run/1".to_owned(),
             steps,
             files,
+            loads: self.slots.iter().filter_map(|slot| slot.load.clone()).collect(),
             states: states.collect(),
             bundles: Vec::new(),
         })
