@@ -61,6 +61,7 @@ fn begin(said: &Path) -> Option<()> {
 
 /// Loads the artifact and opens what is to be opened, and writes what came of it after each.
 fn load(said: &Path) -> Option<()> {
+    native::default_signals();
     let request: Request = read(said, REQUEST)?;
     let mut answer = Answer { before: mapped(), ..Answer::default() };
     let opened = request

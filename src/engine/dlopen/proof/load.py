@@ -7,7 +7,7 @@ import sys
 FOLDER = sys.argv[1]
 # push rbp; mov rbp, rsp; and rsp, -16; sub rsp, 8; lea rax, [rip + back]; push rax; push rcx; jmp rdx;
 # back: mov rsp, rbp; pop rbp; ret
-CALL_FROM = "554889e54883e4f04883ec08488d05050000005051ffe24889ec5dc3"
+CALL_FROM = "554889e54883e4f04883ec08488d05040000005051ffe24889ec5dc3"
 NO_CALL = "not tried: on this machine no call can be made to come from the artifact"
 answer = {"loaded": False, "before": [], "after": [], "probes": []}
 
@@ -37,7 +37,8 @@ def bring_in(name, path):
     from importlib.util import module_from_spec, spec_from_file_location
     from types import ModuleType
 
-    if not any(path.endswith(suffix) for suffix in EXTENSION_SUFFIXES):
+    # A module's name has no dot, so that everything after the first one says what it is for.
+    if "." + os.path.basename(path).partition(".")[2] not in EXTENSION_SUFFIXES:
         answer["not_tried"] = "it is not for %s: that takes %s" % (sys.implementation.cache_tag, ", ".join(EXTENSION_SUFFIXES))
         return
     parts = name.split(".")

@@ -7,7 +7,7 @@ use std::ptr::NonNull;
 
 /// The machine code of `call_from` for x86-64, for a process that can't call it: an interpreter.
 #[cfg(test)]
-pub(super) const CALL_FROM: &str = "554889e54883e4f04883ec08488d05050000005051ffe24889ec5dc3";
+pub(super) const CALL_FROM: &str = "554889e54883e4f04883ec08488d05040000005051ffe24889ec5dc3";
 
 /// What the loader knows an opened file by. Nothing is ever closed: the process ends instead.
 #[derive(Debug, Clone, Copy)]
@@ -34,6 +34,15 @@ pub(super) fn enter_mount_namespace() -> std::io::Result<()> {
     std::fs::write("/proc/self/setgroups", "deny")?;
     std::fs::write("/proc/self/uid_map", format!("{user} {user} 1"))?;
     std::fs::write("/proc/self/gid_map", format!("{group} {group} 1"))
+}
+
+/// Takes back what the Rust runtime has set for signals, so that they end this process as they would another.
+#[expect(unsafe_code, reason = "signal(2) is a C function; the reason why it holds stands below")]
+pub(super) fn default_signals() {
+    for signal in [libc::SIGSEGV, libc::SIGBUS, libc::SIGPIPE] {
+        // SAFETY: no handler is installed, and nothing of this process waits for one.
+        unsafe { libc::signal(signal, libc::SIG_DFL) };
+    }
 }
 
 /// Opens `name` with all symbols bound, as this program's own code.
