@@ -2,3 +2,4 @@
 //! loads, and the remedies.
 
 pub mod evidence;
+pub mod proof;
