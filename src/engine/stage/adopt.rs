@@ -84,17 +84,22 @@ impl Session {
         Ok(adoption)
     }
 
-    /// Takes `adoption` into the plan. Nothing on the disk changes.
+    /// The adoptions with `adoption` instead of any other for the same name of the same artifact: one name, one remedy.
+    pub(super) fn adopted_instead(&self, adoption: &Adoption) -> Vec<Adoption> {
+        let is_other = |present: &&Adoption| {
+            (present.artifact, present.name.as_str()) != (adoption.artifact, adoption.name.as_str())
+        };
+        let others = self.options.repair.adopted.iter().filter(is_other).cloned();
+        others.chain([adoption.clone()]).collect()
+    }
+
+    /// Takes `adoption` into the plan, instead of any other for the same name of the same artifact. Nothing on the disk
+    /// changes.
     ///
     /// # Errors
     /// [`Error::Refused`] where it is at odds with another, or an artifact whose plan it changes was grafted already.
     pub fn adopt(&mut self, adoption: Adoption, context: &Context) -> Result<()> {
-        let mut adopted = self.options.repair.adopted.clone();
-        if let Some(present) = adopted.iter_mut().find(|present| present.is_same_as(&adoption)) {
-            *present = adoption.clone();
-        } else {
-            adopted.push(adoption.clone());
-        }
+        let adopted = self.adopted_instead(&adoption);
         self.plan_anew(&adoption, adopted, context)
     }
 
