@@ -4,6 +4,7 @@ mod builtin;
 mod dynamic_symbols;
 mod editor;
 mod facts;
+mod foresee;
 mod names;
 mod patchelf;
 mod prepare;
@@ -15,6 +16,7 @@ mod verify;
 
 pub use builtin::{Builtin, EditOptions};
 pub use editor::{EditPlan, EditRefusal, EditRequest, Editor, ExecStack, Insertion, Patch};
+pub use foresee::foresee;
 pub use patchelf::Patchelf;
 pub use prepare::{Graft, Mode, Repair, RepairOptions, Subject, describe, describe_request, prepare};
 pub use verify::Verification;
