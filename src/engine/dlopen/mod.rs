@@ -2,5 +2,6 @@
 //! loads, and the remedies.
 
 pub mod evidence;
+pub mod predict;
 pub mod proof;
 pub mod remedies;
