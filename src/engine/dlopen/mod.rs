@@ -4,3 +4,4 @@
 pub mod evidence;
 pub mod proof;
 pub mod remedies;
+pub mod trace;
