@@ -2,3 +2,4 @@
 //! loads, and the remedies.
 
 pub mod proof;
+pub mod trace;
