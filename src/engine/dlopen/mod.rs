@@ -3,5 +3,5 @@
 
 pub mod evidence;
 pub mod proof;
-pub mod trace;
 pub mod remedies;
+pub mod trace;
