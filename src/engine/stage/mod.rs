@@ -14,6 +14,7 @@ mod exact;
 mod forward;
 mod journal;
 mod layered;
+mod loading;
 mod lock;
 mod logged;
 mod look;
