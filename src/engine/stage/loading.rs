@@ -137,12 +137,12 @@ impl Session {
     }
 }
 
-fn place(directory: &str, name: &str) -> String {
+pub(super) fn place(directory: &str, name: &str) -> String {
     format!("{directory}/{name}")
 }
 
 /// The module's full name, where the artifact has an entry point of Python's; its last part is what that says.
-fn module(artifact: &Artifact, audit: &Audit) -> Option<String> {
+pub(super) fn module(artifact: &Artifact, audit: &Audit) -> Option<String> {
     let points = audit.report.entry_points.as_ref()?;
     let named: Vec<&str> = points.found.iter().filter_map(|name| name.strip_prefix("PyInit_")).collect();
     let expected = points.expected.as_deref().or_else(|| artifact.names.module.rsplit('.').next());
@@ -154,7 +154,7 @@ fn module(artifact: &Artifact, audit: &Audit) -> Option<String> {
 }
 
 /// The libraries that every machine of the artifact's tag has; where it can bear none, those of the newest.
-fn allowed(audit: &Audit) -> BTreeSet<String> {
+pub(super) fn allowed(audit: &Audit) -> BTreeSet<String> {
     let Some(binary) = &audit.binary else { return BTreeSet::new() };
     let family = if guess_libc(binary) == Libc::Musl { Family::Musllinux } else { Family::Manylinux };
     let arch = binary.slices.first().map(|slice| slice.arch.name.as_str()).unwrap_or_default();

@@ -28,6 +28,7 @@ mod show;
 mod side_by_side;
 mod snapshot;
 mod state;
+mod tried;
 mod watch;
 
 pub use apply::{EditUndo, Hands, KernelRefusal, Obstacle, TakenBack, identity_before};
