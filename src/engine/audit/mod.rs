@@ -38,6 +38,7 @@ use crate::engine::file::{ReadAt, Windows, sha256};
 use crate::engine::owners::Owners;
 use crate::engine::project::Artifact;
 use crate::engine::report::audit::{ArtifactKind, ArtifactReport, ExternalLibrary};
+use crate::engine::report::trace::TraceDocument;
 use crate::engine::{Context, Error, Result};
 use demands::Demands;
 use evaluate::Evaluation;
@@ -78,6 +79,8 @@ pub struct AuditOptions {
     pub expected_entry_point: Option<String>,
     /// Whom files belong to; shared by the audits of a session, so that databases are read once.
     pub owners: Arc<Owners>,
+    /// A run that was traced before: what it opened is set against what the artifact may open.
+    pub trace: Option<Arc<TraceDocument>>,
 }
 
 impl AuditOptions {
@@ -94,6 +97,7 @@ impl AuditOptions {
             ld_paths: Vec::new(),
             expected_entry_point: None,
             owners: Arc::new(Owners::new(None)),
+            trace: None,
         }
     }
 
