@@ -202,6 +202,9 @@ pub struct Audit {
     /// Look for instructions that the architecture's baseline does not have.
     #[arg(long)]
     pub instructions: bool,
+    /// Say what is opened at run time (dlopen and its like), what would come of it in the bundle, and what can be done.
+    #[arg(long)]
+    pub dlopen: bool,
     /// Name the package that owns each library, not of the external ones only.
     #[arg(long)]
     pub owners: bool,

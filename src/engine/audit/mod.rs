@@ -36,10 +36,12 @@ use crate::engine::binary::{self, Binary, Format, ObjectKind, RunPath};
 use crate::engine::deps::{
     CrateTree, Graph, Libc, Loader, LoaderInputs, Placed, crate_tree_below, differences, pipe_on_the_way,
 };
+use crate::engine::dlopen::evidence;
 use crate::engine::file::{ReadAt, Windows, sha256};
 use crate::engine::owners::Owners;
 use crate::engine::project::Artifact;
 use crate::engine::report::audit::{ArtifactKind, ArtifactReport, ExternalLibrary};
+use crate::engine::report::dlopen::DlopenReport;
 use crate::engine::report::trace::TraceDocument;
 use crate::engine::{Context, Error, Result};
 use demands::Demands;
@@ -164,6 +166,10 @@ fn look(found: &mut Audit, artifact: &Artifact, clean: &Path, options: &AuditOpt
     let binary = binary::read(&windows)?;
     found.report.slices = blank::slices(&binary, artifact);
     found.run_path = binary.slices.first().and_then(search_path::heeded).cloned();
+    if options.lenses == Lenses::Both {
+        let imports = evidence::imports(&binary, &windows, context)?;
+        found.report.dlopen = Some(DlopenReport { imports, ..DlopenReport::default() });
+    }
     let placed = Placed { read_from: clean, loaded_as: &artifact.loaded_as };
     let inputs = options.inputs_for(artifact);
     let job = Job { artifact, binary: &binary, source: &windows, placed, inputs, options, context };

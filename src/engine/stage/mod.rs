@@ -18,6 +18,7 @@ mod lock;
 mod logged;
 mod look;
 mod model;
+mod opened;
 mod places;
 mod plan;
 mod recover;

@@ -7,6 +7,7 @@ use super::carry::TakenEffect;
 use super::effect::Action;
 use super::journal::Journal;
 use super::model::Content;
+use super::opened::LookedInto;
 use super::places::Places;
 use super::plan::{KernelFacts, World};
 use super::snapshot::LogEntry;
@@ -93,6 +94,8 @@ pub(super) struct Slot {
     pub audited: Option<Identity>,
     /// The clean inode, as it was when the artifact was staged.
     pub clean: Option<Identity>,
+    /// What it may open at run time, as far as that was looked into.
+    pub opened: Option<LookedInto>,
     /// What came of loading it in the verify step.
     pub load: Option<LoadReport>,
     /// Why the artifact is no longer the one that was staged, if it is not.

@@ -226,6 +226,7 @@ impl Session {
     pub fn audit_document(&mut self, host: Host, context: &Context) -> Result<AuditDocument> {
         let ids: Vec<ArtifactId> = self.project.artifacts.iter().map(|artifact| artifact.id).collect();
         self.ensure_all_audited(context)?;
+        self.look_into_openers(context)?;
         let reports = side_by_side(&ids, |id| self.report(*id));
         let artifacts: Vec<ArtifactReport> = reports.into_iter().flatten().collect();
         let mut summary = Summary { artifacts: artifacts.len(), ..Summary::default() };
