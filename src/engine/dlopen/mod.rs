@@ -2,6 +2,7 @@
 //! loads, and the remedies.
 
 pub mod evidence;
+pub mod observed;
 pub mod predict;
 pub mod proof;
 pub mod remedies;
