@@ -42,6 +42,7 @@ use crate::engine::owners::Owners;
 use crate::engine::project::Artifact;
 use crate::engine::report::audit::{ArtifactKind, ArtifactReport, ExternalLibrary};
 use crate::engine::report::dlopen::DlopenReport;
+use crate::engine::report::trace::TraceDocument;
 use crate::engine::{Context, Error, Result};
 use demands::Demands;
 use evaluate::Evaluation;
@@ -82,6 +83,8 @@ pub struct AuditOptions {
     pub expected_entry_point: Option<String>,
     /// Whom files belong to; shared by the audits of a session, so that databases are read once.
     pub owners: Arc<Owners>,
+    /// A run that was traced before: what it opened is set against what the artifact may open.
+    pub trace: Option<Arc<TraceDocument>>,
 }
 
 impl AuditOptions {
@@ -98,6 +101,7 @@ impl AuditOptions {
             ld_paths: Vec::new(),
             expected_entry_point: None,
             owners: Arc::new(Owners::new(None)),
+            trace: None,
         }
     }
 
