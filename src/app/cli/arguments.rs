@@ -90,6 +90,9 @@ pub struct Common {
     /// The interpreter to ask for the extension's file name suffix.
     #[arg(long, global = true, value_name = "PYTHON")]
     pub interpreter: Option<PathBuf>,
+    /// Which artifacts the verify step loads in a process of their own, which runs their code; auto: those that cargo made here.
+    #[arg(long, global = true, value_enum, default_value = "auto")]
+    pub load: LoadName,
     /// Where files are staged; by default `<target>/wheelwright`.
     #[arg(long, global = true, value_name = "DIR")]
     pub staging_dir: Option<PathBuf>,
@@ -123,6 +126,17 @@ pub enum ModeName {
     Repair,
     /// For an editable install.
     Editable,
+}
+
+/// `--load`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LoadName {
+    /// All.
+    Always,
+    /// Cargo's own outputs.
+    Auto,
+    /// None.
+    Never,
 }
 
 /// `--patcher`.
@@ -202,6 +216,9 @@ pub struct Audit {
     /// Look for instructions that the architecture's baseline does not have.
     #[arg(long)]
     pub instructions: bool,
+    /// Say what is opened at run time (dlopen and its like), what would come of it in the bundle, and what can be done.
+    #[arg(long)]
+    pub dlopen: bool,
     /// Name the package that owns each library, not of the external ones only.
     #[arg(long)]
     pub owners: bool,

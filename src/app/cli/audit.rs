@@ -24,6 +24,7 @@ pub fn audit(arguments: &Audit, common: &Common, output: &mut Output) -> Result<
     let questions = Questions {
         symbols: arguments.symbols,
         instructions: arguments.instructions,
+        dlopen: arguments.dlopen,
         owners: arguments.owners,
         reach: arguments.reach.as_deref().map(Tag::parse).transpose()?,
     };

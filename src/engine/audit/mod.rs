@@ -11,6 +11,7 @@ pub mod evaluate;
 pub mod exclude;
 pub mod external;
 pub mod findings;
+mod opened;
 pub mod owned;
 pub mod pages;
 pub mod policy;
@@ -25,6 +26,7 @@ pub mod verdict;
 
 pub use blank::read_error;
 pub use external::{External, grafted_name};
+pub use opened::libraries_behind;
 pub use questions::{Question, Questions, answer};
 pub use set::{SetTags, set_tags};
 pub use tag::{Tag, UnknownTag};
@@ -34,10 +36,13 @@ use crate::engine::binary::{self, Binary, Format, ObjectKind, RunPath};
 use crate::engine::deps::{
     CrateTree, Graph, Libc, Loader, LoaderInputs, Placed, crate_tree_below, differences, pipe_on_the_way,
 };
+use crate::engine::dlopen::evidence;
 use crate::engine::file::{ReadAt, Windows, sha256};
 use crate::engine::owners::Owners;
 use crate::engine::project::Artifact;
 use crate::engine::report::audit::{ArtifactKind, ArtifactReport, ExternalLibrary};
+use crate::engine::report::dlopen::DlopenReport;
+use crate::engine::report::trace::TraceDocument;
 use crate::engine::{Context, Error, Result};
 use demands::Demands;
 use evaluate::Evaluation;
@@ -78,6 +83,8 @@ pub struct AuditOptions {
     pub expected_entry_point: Option<String>,
     /// Whom files belong to; shared by the audits of a session, so that databases are read once.
     pub owners: Arc<Owners>,
+    /// A run that was traced before: what it opened is set against what the artifact may open.
+    pub trace: Option<Arc<TraceDocument>>,
 }
 
 impl AuditOptions {
@@ -94,6 +101,7 @@ impl AuditOptions {
             ld_paths: Vec::new(),
             expected_entry_point: None,
             owners: Arc::new(Owners::new(None)),
+            trace: None,
         }
     }
 
@@ -158,6 +166,10 @@ fn look(found: &mut Audit, artifact: &Artifact, clean: &Path, options: &AuditOpt
     let binary = binary::read(&windows)?;
     found.report.slices = blank::slices(&binary, artifact);
     found.run_path = binary.slices.first().and_then(search_path::heeded).cloned();
+    if options.lenses == Lenses::Both {
+        let imports = evidence::imports(&binary, &windows, context)?;
+        found.report.dlopen = Some(DlopenReport { imports, ..DlopenReport::default() });
+    }
     let placed = Placed { read_from: clean, loaded_as: &artifact.loaded_as };
     let inputs = options.inputs_for(artifact);
     let job = Job { artifact, binary: &binary, source: &windows, placed, inputs, options, context };

@@ -3,6 +3,7 @@
 //! A step is planned as a list of [`Effect`]s over the [`Model`], written to the [`Journal`], carried out by [`Hands`] and
 //! taken back by them. [`Session`] holds it together.
 
+mod adopt;
 mod apply;
 mod back;
 mod bundle;
@@ -13,10 +14,12 @@ mod exact;
 mod forward;
 mod journal;
 mod layered;
+mod loading;
 mod lock;
 mod logged;
 mod look;
 mod model;
+mod opened;
 mod places;
 mod plan;
 mod recover;
@@ -25,6 +28,7 @@ mod show;
 mod side_by_side;
 mod snapshot;
 mod state;
+mod tried;
 mod watch;
 
 pub use apply::{EditUndo, Hands, KernelRefusal, Obstacle, TakenBack, identity_before};
