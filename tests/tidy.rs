@@ -85,8 +85,8 @@ fn views_change_nothing_and_ask_nobody() {
 }
 
 #[test]
-fn only_two_places_are_unsafe() {
-    let allowed = ["src/engine/file/map.rs", "src/engine/file/extents.rs"];
+fn only_three_places_are_unsafe() {
+    let allowed = ["src/engine/file/map.rs", "src/engine/file/extents.rs", "src/engine/dlopen/proof/native.rs"];
     let found: Vec<_> = offenders("src", &["unsafe {"])
         .into_iter()
         .filter(|line| !allowed.iter().any(|place| line.starts_with(place)))

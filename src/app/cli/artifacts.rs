@@ -156,6 +156,7 @@ fn options(common: &Common, look: Look) -> Result<SessionOptions> {
                 ModeName::Editable => Mode::Editable,
             },
             drop_build_rpaths: common.drop_build_rpaths,
+            adopted: Vec::new(),
         },
         staging: common.staging_dir.as_deref().map(staging).transpose()?,
         scratch: environment::scratch_directory(),

@@ -11,6 +11,7 @@ pub mod evaluate;
 pub mod exclude;
 pub mod external;
 pub mod findings;
+mod opened;
 pub mod owned;
 pub mod pages;
 pub mod policy;
@@ -25,6 +26,7 @@ pub mod verdict;
 
 pub use blank::read_error;
 pub use external::{External, grafted_name};
+pub use opened::libraries_behind;
 pub use questions::{Question, Questions, answer};
 pub use set::{SetTags, set_tags};
 pub use tag::{Tag, UnknownTag};

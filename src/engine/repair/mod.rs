@@ -1,5 +1,6 @@
 //! Repair: what is grafted, what is edited, and the editors that do it.
 
+mod adoption;
 mod builtin;
 mod dynamic_symbols;
 mod editor;
@@ -13,8 +14,9 @@ pub mod rewrite;
 pub mod shrink;
 mod verify;
 
+pub use adoption::{Adoption, clash, shared_with};
 pub use builtin::{Builtin, EditOptions};
 pub use editor::{EditPlan, EditRefusal, EditRequest, Editor, ExecStack, Insertion, Patch};
 pub use patchelf::Patchelf;
-pub use prepare::{Graft, Mode, Repair, RepairOptions, Subject, describe, describe_request, prepare};
+pub use prepare::{Graft, Mode, Repair, RepairOptions, Subject, bundle_entry, describe, describe_request, prepare};
 pub use verify::Verification;

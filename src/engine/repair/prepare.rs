@@ -3,7 +3,8 @@
 //! The names and values are maturin's (`auditwheel/linux.rs` of 1.16) wherever its result loads on a clean machine; where it
 //! does not, ours loads, and the reason stands in the plan.
 
-use super::{EditPlan, EditRefusal, EditRequest, Editor, ExecStack};
+use super::adoption::{KeptNames, clash, with_opened};
+use super::{Adoption, EditPlan, EditRefusal, EditRequest, Editor, ExecStack};
 use crate::engine::Result;
 use crate::engine::audit::{External, grafted_name};
 use crate::engine::binary::{self, Binary, Format, Name, RunPathTag, Slice};
@@ -37,12 +38,15 @@ impl Mode {
 }
 
 /// How a repair is made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct RepairOptions {
     /// For whom.
     pub mode: Mode,
     /// Whether absolute entries of the build machine are taken out of the search path.
     pub drop_build_rpaths: bool,
+    /// What is done for libraries that are opened at run time, for all artifacts of the bundle: names have to agree. Heeded
+    /// for a wheel only.
+    pub adopted: Vec<Adoption>,
 }
 
 /// A library that is copied into the bundle.
@@ -52,7 +56,7 @@ pub struct Graft {
     pub realpath: PathBuf,
     /// The name that it is needed by.
     pub needed_as: String,
-    /// The name that it gets: hash-suffixed.
+    /// The name that it gets: hash-suffixed, unless an adoption keeps another.
     pub name: String,
     /// Its size in bytes.
     pub size: u64,
@@ -85,6 +89,8 @@ pub struct Repair {
     pub edit_refusal: Option<(String, String)>,
     /// The editor's own words of that refusal, for the finding.
     pub refused_edit: Option<EditRefusal>,
+    /// The needed names of grafts that only an adoption brings, because the artifact opens them; sorted.
+    pub opened: Vec<String>,
     /// What there is to say about grafting and patching.
     pub notes: Vec<String>,
 }
@@ -155,7 +161,7 @@ pub struct Subject<'a> {
 /// [`Error`] when a file can't be read; what can't be *done* is a refusal in the [`Repair`].
 pub fn prepare(
     subject: &Subject<'_>,
-    options: RepairOptions,
+    options: &RepairOptions,
     editor: &dyn Editor,
     context: &Context,
 ) -> Result<Repair> {
@@ -174,9 +180,19 @@ pub fn prepare(
     let requests = match options.mode {
         Mode::Repair => {
             let Some(externals) = subject.externals else { return Ok(repair) };
-            if graft(externals, editor, &mut repair, context)? {
-                repair.why_artifact = format!("its {} external libraries lie in the bundle", repair.grafts.len());
-                artifact_requests(subject.artifact, slice, externals, &repair.grafts, options)
+            let of_artifact = |adoption: &&Adoption| adoption.artifact == subject.artifact.id;
+            let own: Vec<&Adoption> = options.adopted.iter().filter(of_artifact).collect();
+            let all = with_opened(externals, &own);
+            if let Some(clash) = clash(&options.adopted) {
+                repair.graft_refusal = Some(clash);
+                Vec::new()
+            } else if graft(&all, KeptNames(&options.adopted), editor, &mut repair, context)? {
+                repair.opened = opened(&own, &repair.grafts, externals);
+                repair.why_artifact = why_artifact(&own, externals);
+                let reaches = !externals.is_empty() || own.iter().any(|adoption| adoption.needs_search_path());
+                let mut requests = needs_requests(slice, &all, &own, &repair.grafts);
+                requests.extend(reaches.then(|| search_path_request(subject.artifact, slice, options)));
+                requests
             } else {
                 Vec::new()
             }
@@ -209,8 +225,14 @@ fn plan_or_nothing(
     editor.plan(source, requests)
 }
 
-/// Fills `repair.grafts`; `false` when there is nothing to graft or it can't be done.
-fn graft(externals: &[External], editor: &dyn Editor, repair: &mut Repair, context: &Context) -> Result<bool> {
+/// Fills `repair.grafts`; `false` when it can't be done.
+fn graft(
+    externals: &[External],
+    kept: KeptNames<'_>,
+    editor: &dyn Editor,
+    repair: &mut Repair,
+    context: &Context,
+) -> Result<bool> {
     let missing: Vec<&str> = externals
         .iter()
         .filter(|external| external.realpath.is_none())
@@ -226,7 +248,10 @@ fn graft(externals: &[External], editor: &dyn Editor, repair: &mut Repair, conte
     let mut named = BTreeMap::new();
     for external in externals {
         let Some(realpath) = &external.realpath else { continue };
-        let name = grafted_name(&external.name, &sha256(realpath, context)?);
+        let name = match kept.file(realpath) {
+            Some(name) => name,
+            None => grafted_name(&external.name, &sha256(realpath, context)?),
+        };
         for needed in std::iter::once(&external.name).chain(&external.aliases) {
             named.insert(needed.clone(), name.clone());
         }
@@ -237,7 +262,7 @@ fn graft(externals: &[External], editor: &dyn Editor, repair: &mut Repair, conte
             .ok_or_else(|| Error::Changed { path: realpath.clone(), what: "it is gone".to_owned() })?;
         let source = Windows::open(realpath)?;
         let library = binary::read(&source)?;
-        let (requests, why_edit) = library_requests(external, &library, name, &named);
+        let (requests, why_edit) = library_requests(external, realpath, &library, kept, &named);
         match plan_or_nothing(editor, &source, &requests)? {
             Ok(edit) => repair.grafts.push(Graft {
                 realpath: realpath.clone(),
@@ -256,7 +281,29 @@ fn graft(externals: &[External], editor: &dyn Editor, repair: &mut Repair, conte
             }
         }
     }
-    Ok(!repair.grafts.is_empty())
+    Ok(true)
+}
+
+/// The grafts that `own` adoptions bring and nothing needs.
+fn opened(own: &[&Adoption], grafts: &[Graft], externals: &[External]) -> Vec<String> {
+    let is_own = |graft: &&Graft| {
+        let realpath = Some(&graft.realpath);
+        own.iter().any(|adoption| adoption.brings.iter().any(|library| library.realpath.as_ref() == realpath))
+            && !externals.iter().any(|external| external.realpath.as_ref() == realpath)
+    };
+    grafts.iter().filter(is_own).map(|graft| graft.needed_as.clone()).collect()
+}
+
+fn why_artifact(own: &[&Adoption], externals: &[External]) -> String {
+    let mut names: Vec<&str> = own.iter().map(|adoption| adoption.name.as_str()).collect();
+    names.dedup();
+    let opens = format!("it opens {} from the bundle", names.join(", "));
+    let has = format!("its {} external libraries lie in the bundle", externals.len());
+    match (externals.is_empty(), own.is_empty()) {
+        (_, true) => has,
+        (true, false) => opens,
+        (false, false) => format!("{has}, and {opens}"),
+    }
 }
 
 fn replacements(slice: &Slice, named: &BTreeMap<String, String>) -> Vec<EditRequest> {
@@ -273,12 +320,17 @@ fn replacements(slice: &Slice, named: &BTreeMap<String, String>) -> Vec<EditRequ
 /// The edits of a grafted library, and why.
 fn library_requests(
     external: &External,
+    realpath: &Path,
     library: &Binary,
-    name: &str,
+    kept: KeptNames<'_>,
     named: &BTreeMap<String, String>,
 ) -> (Vec<EditRequest>, String) {
-    let mut requests = vec![EditRequest::SetSoname(Name::from(name))];
-    let mut why = "its name says which bytes it is".to_owned();
+    let file = named.get(&external.name).cloned().unwrap_or_default();
+    let (soname, mut why) = match kept.soname(realpath) {
+        Some(soname) => (soname, "its SONAME is the name by which it is opened".to_owned()),
+        None => (file, "its name says which bytes it is".to_owned()),
+    };
+    let mut requests = vec![EditRequest::SetSoname(Name::from(soname.as_str()))];
     if let Some(slice) = library.slices.first() {
         let replaced = replacements(slice, named);
         let runpath = slice.run_paths.iter().any(|path| path.tag == RunPathTag::Runpath);
@@ -292,6 +344,9 @@ fn library_requests(
             why.push_str(
                 ", and its RUNPATH, though its directories don't exist, would keep ld.so from its sibling (maturin leaves it)",
             );
+        } else if kept.is_opened(realpath) && !replaced.is_empty() {
+            requests.push(EditRequest::SetRpath(Name::from("$ORIGIN")));
+            why.push_str(", and whoever opens it may have no search path for its siblings to inherit");
         }
         requests.extend(replaced);
     }
@@ -305,13 +360,8 @@ fn present_run_path(slice: &Slice) -> Option<String> {
     of(RunPathTag::Runpath).next_back().or_else(|| of(RunPathTag::Rpath).next_back())
 }
 
-fn artifact_requests(
-    artifact: &Artifact,
-    slice: &Slice,
-    externals: &[External],
-    grafts: &[Graft],
-    options: RepairOptions,
-) -> Vec<EditRequest> {
+/// What the artifact comes to need under the grafts' names.
+fn needs_requests(slice: &Slice, externals: &[External], own: &[&Adoption], grafts: &[Graft]) -> Vec<EditRequest> {
     let mut named = BTreeMap::new();
     for external in externals {
         let graft = grafts.iter().find(|graft| Some(&graft.realpath) == external.realpath.as_ref());
@@ -322,11 +372,15 @@ fn artifact_requests(
         }
     }
     let mut requests = replacements(slice, &named);
-    let way = relative_path(
-        &Path::new("/").join(&artifact.names.artifact_dir),
-        &Path::new("/").join(&artifact.names.libs_dir),
-    );
-    let bundle = format!("$ORIGIN/{}", way.display());
+    let needed = own.iter().filter(|adoption| adoption.is_needed());
+    let needed = needed.filter_map(|adoption| grafts.iter().find(|graft| graft.realpath == adoption.library));
+    requests.extend(needed.map(|graft| EditRequest::AddNeeded(Name::from(graft.name.as_str()))));
+    requests
+}
+
+/// The search path that leads the artifact into the bundle too.
+fn search_path_request(artifact: &Artifact, slice: &Slice, options: &RepairOptions) -> EditRequest {
+    let bundle = bundle_entry(artifact);
     // The text is kept as it stands, empty entries included: each means something to ld.so.
     let present = present_run_path(slice).filter(|text| !text.is_empty());
     let mut entries: Vec<&str> = present.iter().flat_map(|text| text.split(':')).collect();
@@ -336,8 +390,17 @@ fn artifact_requests(
     if !entries.contains(&bundle.as_str()) {
         entries.push(&bundle);
     }
-    requests.push(EditRequest::SetRpath(Name::from(entries.join(":").as_str())));
-    requests
+    EditRequest::SetRpath(Name::from(entries.join(":").as_str()))
+}
+
+/// The search path entry by which `artifact` reaches the libraries of its bundle: `$ORIGIN/../labext.libs`.
+#[must_use]
+pub fn bundle_entry(artifact: &Artifact) -> String {
+    let way = relative_path(
+        &Path::new("/").join(&artifact.names.artifact_dir),
+        &Path::new("/").join(&artifact.names.libs_dir),
+    );
+    format!("$ORIGIN/{}", way.display())
 }
 
 fn editable_requests(artifact: &Artifact, slice: &Slice) -> Vec<EditRequest> {

@@ -88,7 +88,9 @@ impl Verification<'_> {
                     )),
                 }
             }
-            let old = graph.edges.iter().find(|edge| edge.needed.to_text() == graft.needed_as);
+            // A kept name is the old name.
+            let renamed = graft.name != graft.needed_as;
+            let old = graph.edges.iter().find(|edge| renamed && edge.needed.to_text() == graft.needed_as);
             if let Some(from) = old.and_then(|edge| graph.nodes.get(edge.from)) {
                 let inside = from.path.as_ref().is_some_and(|path| path.starts_with(self.scratch));
                 if inside {

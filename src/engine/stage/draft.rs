@@ -151,7 +151,9 @@ impl Draft<'_> {
             }
             let directory = to.parent().map(Path::to_path_buf).unwrap_or_default();
             self.directories(&directory);
-            let why = format!("{} needs {}, which the tag's machines do not have", self.artifact.name, graft.needed_as);
+            let verb = if repair.opened.contains(&graft.needed_as) { "opens" } else { "needs" };
+            let why =
+                format!("{} {verb} {}, which the tag's machines do not have", self.artifact.name, graft.needed_as);
             let meant = graft.edit.requests.clone();
             let action = Action::ReflinkOrCopy { from: graft.realpath.clone(), to: to.clone(), meant };
             let effect = self.effect(action, &why).costing(graft.size, graft.size).shared();

@@ -10,7 +10,7 @@ use crate::engine::binary::RunPathTag;
 use crate::engine::file::Identity;
 use crate::engine::project::{Artifact, ArtifactId, related};
 use crate::engine::repair::{
-    EditRequest, Mode, Repair, RepairOptions, Subject, Verification, describe_request, prepare,
+    Adoption, EditRequest, Mode, Repair, RepairOptions, Subject, Verification, describe_request, prepare,
 };
 use crate::engine::report::audit::{
     ArtifactReport, Finding, MaturinRule, RelatedFile, RpathEntry, RpathReport, WillPatch,
@@ -81,7 +81,7 @@ impl Session {
     }
 
     /// The session's options with what only this artifact has: its linked paths.
-    fn audit_options(&self, artifact: &Artifact) -> AuditOptions {
+    pub(super) fn audit_options(&self, artifact: &Artifact) -> AuditOptions {
         let mut options = self.options.audit.clone();
         options.loader.linked_paths.clone_from(&artifact.linked_paths.paths);
         options.expected_entry_point.clone_from(&artifact.expected_entry_point);
@@ -97,8 +97,9 @@ impl Session {
         context.advance(0)?;
         let mode = self.options.repair.mode;
         let other = if mode == Mode::Repair { Mode::Editable } else { Mode::Repair };
-        let repair = self.prepare(artifact, &audit, mode, context)?;
-        let other_mode = self.prepare(artifact, &audit, other, context)?.will_patch();
+        let adopted = self.adopted_beside(artifact);
+        let repair = self.prepare(artifact, &audit, mode, adopted.clone(), context)?;
+        let other_mode = self.prepare(artifact, &audit, other, adopted, context)?.will_patch();
         Ok(Looked { audited, audit, repair, other_mode, related: related(artifact, &self.project) })
     }
 
@@ -112,14 +113,22 @@ impl Session {
         }
     }
 
-    fn prepare(&self, artifact: &Artifact, audit: &Audit, mode: Mode, context: &Context) -> Result<Repair> {
+    /// What repairing `artifact` takes, with these `adopted` of its bundle.
+    pub(super) fn prepare(
+        &self,
+        artifact: &Artifact,
+        audit: &Audit,
+        mode: Mode,
+        adopted: Vec<Adoption>,
+        context: &Context,
+    ) -> Result<Repair> {
         let (Some(binary), Some(clean)) = (&audit.binary, self.clean_path(artifact.id)) else {
             let error = audit.report.error.as_ref();
             return Ok(Repair { unreadable: error.map(|error| error.message.clone()), ..Repair::default() });
         };
         let subject = Subject { artifact, clean: &clean, binary, externals: audit.externals.as_deref() };
-        let options = RepairOptions { mode, ..self.options.repair };
-        match prepare(&subject, options, &*self.options.editor, context) {
+        let options = RepairOptions { mode, adopted, drop_build_rpaths: self.options.repair.drop_build_rpaths };
+        match prepare(&subject, &options, &*self.options.editor, context) {
             Err(Error::Malformed { path, offset, expected }) if path == clean => {
                 let error = Error::Malformed { path: artifact.path.clone(), offset, expected };
                 Ok(Repair { size: binary.size, unreadable: Some(error.to_string()), ..Repair::default() })

@@ -3,6 +3,7 @@
 //! A step is planned as a list of [`Effect`]s over the [`Model`], written to the [`Journal`], carried out by [`Hands`] and
 //! taken back by them. [`Session`] holds it together.
 
+mod adopt;
 mod apply;
 mod back;
 mod bundle;

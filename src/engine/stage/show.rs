@@ -172,6 +172,13 @@ impl Session {
         report.staging = self.staging_report(artifact);
         report.load.clone_from(&slot.load);
         report.will_patch = self.will_patch(artifact, slot);
+        for library in report.external_libs.iter_mut().flatten() {
+            // An adoption may keep a name that the audit knew nothing of.
+            let mut grafts = slot.repair.iter().flat_map(|repair| &repair.grafts);
+            if let Some(graft) = grafts.find(|graft| Some(&graft.realpath) == library.realpath.as_ref()) {
+                library.grafted_name = Some(graft.name.clone());
+            }
+        }
         report.findings = self.findings(slot, &report);
         Some(report)
     }

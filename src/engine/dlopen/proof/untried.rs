@@ -1,0 +1,92 @@
+//! When an artifact is not loaded, and why: another machine's, another system's, a program, or nobody to load it.
+
+use super::{LoadProof, Loading, Which};
+use crate::engine::Result;
+use crate::engine::binary::elf::Symbols;
+use crate::engine::binary::{Format, ObjectKind, Slice};
+use crate::engine::deps::{Libc, guess_libc};
+use crate::engine::file::Windows;
+use crate::engine::report::audit::ArtifactKind;
+use crate::engine::symbols::python::is_python;
+
+/// Why `proof`'s artifact is not loaded, if it is not.
+///
+/// # Errors
+/// When the artifact can't be read.
+pub(super) fn reason(proof: &LoadProof<'_>, loading: &Loading) -> Result<Option<String>> {
+    if loading.which == Which::Outputs && proof.artifact.cargo.is_none() {
+        return Ok(Some("loading runs its code, and cargo did not make it here; `--load always` loads it".to_owned()));
+    }
+    if let Some(why) = by_headers(proof) {
+        return Ok(Some(why));
+    }
+    let Some(file) = proof.files.iter().find(|file| file.at == proof.entry) else {
+        return Ok(Some("it is not in the bundle".to_owned()));
+    };
+    if proof.scratch.to_str().is_none() || proof.files.iter().any(|file| file.at.contains('\0')) {
+        return Ok(Some("its place is no text that can be passed on".to_owned()));
+    }
+    let Some(slice) = proof.binary.slices.first() else { return Ok(None) };
+    match loading.interpreter() {
+        Some(Ok(_)) => Ok(None),
+        Some(Err(why)) if proof.module.is_some() || needs_python(file, slice)? => {
+            Ok(Some(format!("no Python interpreter can load it: {why}")))
+        }
+        None if needs_python(file, slice)? => {
+            let why = "it needs what only a Python interpreter defines, and none is there; name one with --interpreter";
+            Ok(Some(why.to_owned()))
+        }
+        _ => Ok(None),
+    }
+}
+
+/// What the headers and the kind of the artifact say.
+fn by_headers(proof: &LoadProof<'_>) -> Option<String> {
+    let [slice] = proof.binary.slices.as_slice() else { return Some("it is for another system".to_owned()) };
+    if proof.binary.format != Format::Elf {
+        let format = if proof.binary.format == Format::Pe { "a PE" } else { "a Mach-O" };
+        return Some(format!("it is {format} file, which this system does not load"));
+    }
+    if !cfg!(target_os = "linux") {
+        return Some("loading is tried on Linux alone".to_owned());
+    }
+    if slice.arch.name != native_arch() {
+        return Some(format!("it is for {}, and this machine is {}", slice.arch.name, native_arch()));
+    }
+    if proof.artifact.kind == ArtifactKind::Bin || slice.kind == ObjectKind::Executable {
+        return Some("it is a program: it is run, not loaded".to_owned());
+    }
+    if slice.kind != ObjectKind::SharedLibrary {
+        return Some("it is nothing that a loader loads".to_owned());
+    }
+    let own = if cfg!(target_env = "musl") { Libc::Musl } else { Libc::Glibc };
+    let libc = guess_libc(proof.binary);
+    if libc != own {
+        let name = |libc| if libc == Libc::Musl { "musl" } else { "glibc" };
+        return Some(format!("it is for {}, and what would load it is for {}", name(libc), name(own)));
+    }
+    if cfg!(target_feature = "crt-static") && proof.module.is_none() {
+        return Some("this program is linked statically, and can load nothing".to_owned());
+    }
+    None
+}
+
+/// This machine, as wheel tags write it.
+fn native_arch() -> &'static str {
+    match std::env::consts::ARCH {
+        "x86" => "i686",
+        "powerpc64" if cfg!(target_endian = "little") => "ppc64le",
+        "powerpc64" => "ppc64",
+        "arm" => "armv7l",
+        other => other,
+    }
+}
+
+/// Whether the file asks for symbols that no library of its own brings, but an interpreter does.
+fn needs_python(file: &super::BundleFile, slice: &Slice) -> Result<bool> {
+    let links_it = slice.needed.iter().any(|needed| needed.name.as_bytes().starts_with(b"libpython"));
+    let (false, Some(details)) = (links_it, &slice.elf) else { return Ok(false) };
+    let source = Windows::open(&file.from)?;
+    let undefined = Symbols::open(&source, &details.tables)?.undefined()?;
+    Ok(undefined.iter().any(|symbol| !symbol.weak && is_python(symbol.name.as_bytes())))
+}
