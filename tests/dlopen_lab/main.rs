@@ -6,6 +6,7 @@
 //! show is listed as ignored with the reason; one that begins with "needs" is a failure under `WHEELWRIGHT_CI=1`.
 
 mod bundles;
+mod foreseen;
 mod lab;
 mod paths;
 mod python;
@@ -25,7 +26,12 @@ pub struct Case {
 
 fn main() {
     let strict = strict::is_strict();
-    let cases = paths::all().into_iter().chain(bundles::all()).chain(unknown::all()).chain(python::all());
+    let cases = paths::all()
+        .into_iter()
+        .chain(bundles::all())
+        .chain(unknown::all())
+        .chain(python::all())
+        .chain(foreseen::all());
     let trials = cases.map(|case| match case.lacking {
         Some(reason) if strict && reason.starts_with("needs") => {
             Trial::test(case.name, move || Err(format!("can't run here: {reason}").into()))

@@ -1,7 +1,7 @@
 //! Names that the opener's own search path decides on: absolute paths, RPATH, RUNPATH, and none.
 
 use crate::Case;
-use crate::lab::{Lab, NEW, OLD, lacks_glibc, named, same};
+use crate::lab::{Lab, NEW, OLD, lacks_glibc, same};
 use libtest_mimic::Failed;
 use wheelwright::engine::report::audit::SearchRule;
 use wheelwright::engine::report::dlopen::{FoundIn, OpenedName, OpenedVerdict, OpeningOutcome};
@@ -18,6 +18,8 @@ pub fn all() -> Vec<Case> {
         case("optional_library_with_fallback", fallback),
         case("versioned_and_unversioned_name", versions),
         case("origin_in_the_name", origin),
+        case("a_directory_that_only_the_linker_knows", linked),
+        case("an_absolute_run_path_of_what_is_opened", behind_absolute),
     ]
 }
 
@@ -35,14 +37,8 @@ fn absolute() -> Result<(), Failed> {
     let library = lab.library("build/abs/libabsolute.so", &[])?;
     let name = library.display().to_string();
     let extension = lab.extension("build/ext.so", &format!("TRY(1, \"{name}\");"), &[])?;
-    let found = lab.audit(&[&extension], &[])?;
-    let opened = named(&found, &name)?;
-    lab.agrees("here", opened, opened.would_resolve.as_ref(), &lab.run(&[&extension])?[&1])?;
-    same(opened.would_resolve.as_ref().and_then(|one| one.from), Some(FoundIn::Build))?;
-    same(opened.verdict, OpenedVerdict::LostInBundle)?;
-    // In the bundle it is found only where the same path is there.
-    let places = lab.bundle(&[&extension], &[])?;
-    same(lab.run(&[&places[0]])?[&1].ok, false)
+    let found = lab.holds(&[&extension], &[], &[(1, &name, OpenedVerdict::LostInBundle)])?;
+    same(found[0].would_resolve.as_ref().and_then(|one| one.from), Some(FoundIn::Build))
 }
 
 fn bare() -> Result<(), Failed> {
@@ -123,4 +119,25 @@ fn origin() -> Result<(), Failed> {
     let name = "$ORIGIN/private/libbare.so.1";
     let extension = lab.extension("build/ext.so", &format!("TRY(1, \"{name}\");"), &[])?;
     lab.holds(&[&extension], &[], &[(1, name, OpenedVerdict::LostInBundle)]).map(drop)
+}
+
+/// `--ld-path` is for the repair: a run does not look there.
+fn linked() -> Result<(), Failed> {
+    let lab = Lab::new()?;
+    lab.library("build/private/libbare.so.1", &[])?;
+    let extension = lab.extension("build/ext.so", "TRY(1, \"libbare.so.1\");", &[])?;
+    let private = lab.path("build/private").display().to_string();
+    let found = lab.holds(&[&extension], &["--ld-path", &private], &[(1, "libbare.so.1", OpenedVerdict::Missing)])?;
+    same(found[0].why.contains(&private), true)
+}
+
+/// What the opened library needs is found by a path that only this machine has.
+fn behind_absolute() -> Result<(), Failed> {
+    let lab = Lab::new()?;
+    lab.library("build/private/libinner.so.1", &[])?;
+    let list = format!("-Wl,-rpath,{}", lab.path("build/private").display());
+    let outer = lab.library("build/other/libouter.so.1", &["@build/private/libinner.so.1", OLD, &list])?;
+    let name = outer.display().to_string();
+    let extension = lab.extension("build/ext.so", &format!("TRY(1, \"{name}\");"), &[])?;
+    lab.holds(&[&extension], &[], &[(1, &name, OpenedVerdict::LostInBundle)]).map(drop)
 }

@@ -14,7 +14,7 @@ use wheelwright::engine::dlopen::predict::{Member, PredictSubject, predict};
 use wheelwright::engine::file::Windows;
 use wheelwright::engine::project::{DiscoverOptions, discover};
 use wheelwright::engine::repair::{Builtin, Mode, RepairOptions, Subject, prepare};
-use wheelwright::engine::report::dlopen::{OpenedName, OpenedVerdict, OpeningOutcome};
+use wheelwright::engine::report::dlopen::{OpenedBy, OpenedName, OpenedVerdict, OpeningOutcome};
 
 pub fn all() -> Vec<Case> {
     let python = Command::new("python3").args(["-c", "import ctypes"]).output();
@@ -93,5 +93,7 @@ fn predicted(lab: &Lab, extension: &Path, python: &Path) -> Result<Vec<OpenedNam
         loader: &Loader::default(),
     };
     predict(&mut report, &subject, &context)?;
-    Ok(report.candidates.unwrap_or_default())
+    // The name that the extension needs is a text of its own, too.
+    let names = report.candidates.unwrap_or_default();
+    Ok(names.into_iter().filter(|name| name.caller == OpenedBy::Python).collect())
 }
