@@ -94,6 +94,10 @@ pub struct Common {
     /// The interpreter to ask for the extension's file name suffix.
     #[arg(long, global = true, value_name = "PYTHON")]
     pub interpreter: Option<PathBuf>,
+    /// A remedy for a library that is opened at run time, as part of the plan; can be given several times. KIND is add-rpath,
+    /// add-needed, keep-soname, keep-name or preload; without ARTIFACT, for all that are seen to open NAME.
+    #[arg(long, global = true, value_name = "KIND:NAME[@ARTIFACT]")]
+    pub adopt: Vec<String>,
     /// Which artifacts the verify step loads in a process of their own, which runs their code; auto: those that cargo made here.
     #[arg(long, global = true, value_enum, default_value = "auto")]
     pub load: LoadName,
@@ -226,6 +230,9 @@ pub struct Audit {
     /// Name the package that owns each library, not of the external ones only.
     #[arg(long)]
     pub owners: bool,
+    /// Try every remedy for what is opened and not found in the bundle. Runs code, by --load only that of cargo's own outputs.
+    #[arg(long)]
+    pub try_remedies: bool,
     /// Say what it would take to bear this platform tag.
     #[arg(long, value_name = "TAG")]
     pub reach: Option<String>,

@@ -3,7 +3,7 @@
 use super::arguments::{Audit, Common};
 use super::artifacts::Look;
 use super::output::{Output, Tone};
-use super::{FINDINGS, OK, TROUBLE, artifacts, audit_instructions, audit_reach, audit_symbols, environment};
+use super::{FINDINGS, OK, TROUBLE, adopt, artifacts, audit_instructions, audit_reach, audit_symbols, environment};
 use crate::engine::audit::{Lenses, Questions, Tag};
 use crate::engine::report::audit::{ArtifactReport, AuditDocument, Finding, NodeRole, Severity};
 use crate::engine::report::words::{self, counted};
@@ -24,11 +24,14 @@ pub fn audit(arguments: &Audit, common: &Common, output: &mut Output) -> Result<
     let questions = Questions {
         symbols: arguments.symbols,
         instructions: arguments.instructions,
-        dlopen: arguments.dlopen,
+        dlopen: arguments.dlopen || arguments.try_remedies,
         owners: arguments.owners,
         reach: arguments.reach.as_deref().map(Tag::parse).transpose()?,
     };
     let mut opened = artifacts::open(&arguments.paths, common, Look { lenses, questions }, &context, output)?;
+    if arguments.try_remedies {
+        adopt::try_remedies(&mut opened.session, &context)?;
+    }
     let document = opened.session.audit_document(artifacts::host(), &context)?;
     if arguments.json {
         output.json(&document)?;

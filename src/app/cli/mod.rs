@@ -1,5 +1,6 @@
 //! The command line: what can be asked, and who answers it. Commands and screen are peers over the engine.
 
+mod adopt;
 mod arguments;
 mod artifacts;
 mod audit;
