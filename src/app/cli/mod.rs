@@ -3,6 +3,7 @@
 mod arguments;
 mod artifacts;
 mod audit;
+mod audit_dlopen;
 mod audit_instructions;
 mod audit_reach;
 mod audit_symbols;
