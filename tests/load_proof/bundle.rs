@@ -12,7 +12,7 @@ use wheelwright::engine::report::dlopen::FoundIn;
 use wheelwright::engine::report::load::{LoadReport, LoadVerdict};
 
 const GREET: &str = "int greet(void) { return 42; }\n";
-const NEEDY: &str = "int greet(void); int answer(void) { return greet(); }\n";
+const NEEDY: &str = "#include <stdlib.h>\nint greet(void); int answer(void) { return abs(greet()) + atoi(\"1\"); }\n";
 /// As they lie in the bundle.
 const FILES: &[(&str, &str)] =
     &[("lab/lab.so", "needy.so"), ("lab.libs/libgreet-1234abcd.so.1", "build/libgreet-1234abcd.so.1")];

@@ -90,6 +90,9 @@ pub struct Common {
     /// The interpreter to ask for the extension's file name suffix.
     #[arg(long, global = true, value_name = "PYTHON")]
     pub interpreter: Option<PathBuf>,
+    /// Which artifacts the verify step loads in a process of their own, which runs their code; auto: those that cargo made here.
+    #[arg(long, global = true, value_enum, default_value = "auto")]
+    pub load: LoadName,
     /// Where files are staged; by default `<target>/wheelwright`.
     #[arg(long, global = true, value_name = "DIR")]
     pub staging_dir: Option<PathBuf>,
@@ -126,6 +129,17 @@ pub enum ModeName {
     Repair,
     /// For an editable install.
     Editable,
+}
+
+/// `--load`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LoadName {
+    /// All.
+    Always,
+    /// Cargo's own outputs.
+    Auto,
+    /// None.
+    Never,
 }
 
 /// `--patcher`.

@@ -1,12 +1,13 @@
 //! From the command line's paths and options to a project and a session on it.
 
-use super::arguments::{Common, ModeName, PatcherName};
+use super::arguments::{Common, LoadName, ModeName, PatcherName};
 use super::environment;
 use super::output::Output;
 use super::torn;
 use crate::engine::Context;
 use crate::engine::audit::{AuditOptions, Lenses, Questions, Tag};
 use crate::engine::deps::{GlibcVersion, LoaderInputs, Maker, host_libc, hwcaps_of_level, level_names};
+use crate::engine::dlopen::proof::{Loading, Which};
 use crate::engine::owners::Owners;
 use crate::engine::project::{DiscoverOptions, Project, discover, sandboxed};
 use crate::engine::repair::{Builtin, EditOptions, Editor, Mode, Patchelf, RepairOptions};
@@ -17,7 +18,11 @@ use color_eyre::Result;
 use color_eyre::eyre::eyre;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 use tempfile::TempDir;
+
+/// How long one artifact may take to load.
+const LONGEST_LOAD: Duration = Duration::from_secs(60);
 
 /// Finds what `paths` name.
 ///
@@ -163,8 +168,21 @@ fn options(common: &Common, look: Look) -> Result<SessionOptions> {
         staging: common.staging_dir.as_deref().map(staging).transpose()?,
         scratch: environment::scratch_directory(),
         editor: editor(common)?,
+        loading: loading(common),
         observer: None,
     })
+}
+
+/// Who loads artifacts; nobody where another system's root is looked at, whose libraries this machine has not.
+fn loading(common: &Common) -> Option<Loading> {
+    let which = match common.load {
+        LoadName::Never => return None,
+        LoadName::Auto if common.sysroot.is_some() => return None,
+        LoadName::Auto => Which::Outputs,
+        LoadName::Always => Which::All,
+    };
+    let interpreter = common.interpreter.clone().or_else(environment::python);
+    Some(Loading::new(environment::own_executable()?, interpreter, which, environment::clock(LONGEST_LOAD)))
 }
 
 /// Who can be asked whom a file belongs to.

@@ -6,3 +6,4 @@ pub mod observed;
 pub mod predict;
 pub mod proof;
 pub mod remedies;
+pub mod trace;

@@ -21,12 +21,16 @@ impl Session {
         &self.options.repair.adopted
     }
 
+    /// The directory of grafted libraries that `artifact` shares with the others of its bundle.
+    fn libs(&self, artifact: &Artifact) -> PathBuf {
+        self.places.grafted(artifact, "")
+    }
+
     /// Those that count for `artifact`: of its own bundle.
     pub(super) fn adopted_beside(&self, artifact: &Artifact) -> Vec<Adoption> {
-        let bundle = self.places.bundle(artifact);
-        let is_beside = |adoption: &&Adoption| {
-            self.artifact(adoption.artifact).is_some_and(|other| self.places.bundle(other) == bundle)
-        };
+        let bundle = self.libs(artifact);
+        let is_beside =
+            |adoption: &&Adoption| self.artifact(adoption.artifact).is_some_and(|other| self.libs(other) == bundle);
         self.options.repair.adopted.iter().filter(is_beside).cloned().collect()
     }
 
@@ -80,17 +84,22 @@ impl Session {
         Ok(adoption)
     }
 
-    /// Takes `adoption` into the plan. Nothing on the disk changes.
+    /// The adoptions with `adoption` instead of any other for the same name of the same artifact: one name, one remedy.
+    pub(super) fn adopted_instead(&self, adoption: &Adoption) -> Vec<Adoption> {
+        let is_other = |present: &&Adoption| {
+            (present.artifact, present.name.as_str()) != (adoption.artifact, adoption.name.as_str())
+        };
+        let others = self.options.repair.adopted.iter().filter(is_other).cloned();
+        others.chain([adoption.clone()]).collect()
+    }
+
+    /// Takes `adoption` into the plan, instead of any other for the same name of the same artifact. Nothing on the disk
+    /// changes.
     ///
     /// # Errors
     /// [`Error::Refused`] where it is at odds with another, or an artifact whose plan it changes was grafted already.
     pub fn adopt(&mut self, adoption: Adoption, context: &Context) -> Result<()> {
-        let mut adopted = self.options.repair.adopted.clone();
-        if let Some(present) = adopted.iter_mut().find(|present| present.is_same_as(&adoption)) {
-            *present = adoption.clone();
-        } else {
-            adopted.push(adoption.clone());
-        }
+        let adopted = self.adopted_instead(&adoption);
         self.plan_anew(&adoption, adopted, context)
     }
 
@@ -115,8 +124,8 @@ impl Session {
         context: &Context,
     ) -> Result<Vec<(ArtifactId, Repair)>> {
         let Some(host) = self.artifact(changed.artifact) else { return Ok(Vec::new()) };
-        let bundle = self.places.bundle(host);
-        let is_beside = |id: ArtifactId| self.artifact(id).is_some_and(|other| self.places.bundle(other) == bundle);
+        let bundle = self.libs(host);
+        let is_beside = |id: ArtifactId| self.artifact(id).is_some_and(|other| self.libs(other) == bundle);
         let beside: Vec<Adoption> = adopted.iter().filter(|one| is_beside(one.artifact)).cloned().collect();
         if let Some((reason, way_out)) = clash(&beside) {
             return Err(Error::Refused {
@@ -166,12 +175,9 @@ impl Session {
         &'a self,
         artifact: &'a Artifact,
     ) -> impl Iterator<Item = (&'a Artifact, &'a [crate::engine::audit::External])> {
-        let bundle = self.places.bundle(artifact);
-        let others = self
-            .project
-            .artifacts
-            .iter()
-            .filter(move |other| other.id != artifact.id && self.places.bundle(other) == bundle);
+        let bundle = self.libs(artifact);
+        let others =
+            self.project.artifacts.iter().filter(move |other| other.id != artifact.id && self.libs(other) == bundle);
         std::iter::once(artifact).chain(others).filter_map(|one| {
             let audit = self.slots.get(one.id.0)?.audit.as_deref()?;
             Some((one, audit.externals.as_deref()?))

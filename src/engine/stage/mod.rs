@@ -14,6 +14,7 @@ mod exact;
 mod forward;
 mod journal;
 mod layered;
+mod loading;
 mod lock;
 mod logged;
 mod look;
@@ -27,6 +28,7 @@ mod show;
 mod side_by_side;
 mod snapshot;
 mod state;
+mod tried;
 mod watch;
 
 pub use apply::{EditUndo, Hands, KernelRefusal, Obstacle, TakenBack, identity_before};

@@ -13,6 +13,7 @@ use super::plan::{KernelFacts, World};
 use super::snapshot::LogEntry;
 use super::state::State;
 use crate::engine::audit::{Audit, AuditOptions};
+use crate::engine::dlopen::proof::Loading;
 use crate::engine::file::Identity;
 use crate::engine::owners::Owners;
 use crate::engine::project::{Artifact, ArtifactId, Project};
@@ -36,6 +37,8 @@ pub struct SessionOptions {
     pub scratch: PathBuf,
     /// Who edits binaries.
     pub editor: Box<dyn Editor>,
+    /// Who loads artifacts in the verify step; `None`: nobody, nothing of theirs is run.
+    pub loading: Option<Loading>,
     /// Is told of every action as it goes, on the session's own thread.
     pub observer: Option<Observer>,
 }

@@ -40,7 +40,7 @@ pub(super) fn outcome(
         });
     };
     let answer = read::<Answer>(&laid_out.said, ANSWER);
-    let judge = Judge { proof, laid_out, request: &request, ended: &ended, context };
+    let judge = Judge { proof, laid_out, request: &request, ended: &ended };
     Ok(judge.report(hidden, answer))
 }
 
@@ -101,7 +101,6 @@ struct Judge<'a> {
     laid_out: &'a LaidOut,
     request: &'a Request,
     ended: &'a Ended,
-    context: &'a Context,
 }
 
 impl Judge<'_> {
@@ -164,9 +163,9 @@ impl Judge<'_> {
 
     /// The files that came, the artifact's own left out.
     fn libraries(&self, answer: &Answer) -> Vec<LoadedLibrary> {
-        let seen = seen::all(answer);
-        let others = seen.iter().filter(|seen| seen.path != self.request.artifact);
-        others.map(|seen| self.library(seen)).collect()
+        let Request { artifact, preload, .. } = self.request;
+        let seen = seen::all(answer, artifact, preload, &self.laid_out.said, self.ended.pid);
+        seen.iter().map(|seen| self.library(seen)).collect()
     }
 
     fn library(&self, seen: &Seen) -> LoadedLibrary {

@@ -1,0 +1,193 @@
+//! The document of a run: the logs read, each process with its program and parent, and what could not be seen.
+
+use super::family::{Family, Run};
+use super::log::{self, Logged};
+use super::objects::Files;
+use super::options::TraceOptions;
+use super::program::{self, Kind};
+use super::starts::{Seen, Starts};
+use super::{compare, preload, sampled};
+use crate::engine::report::trace::{Ended, LoadCause, LoadResult, TraceDocument, TracedLoad, TracedProcess};
+use crate::engine::{Context, Error, Result};
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{BufReader, Read};
+use std::path::{Path, PathBuf};
+
+/// All that was observed of a run.
+pub(super) struct Observed<'a> {
+    pub(super) options: &'a TraceOptions,
+    pub(super) family: Family,
+    pub(super) starts: Starts,
+    pub(super) notes: Vec<String>,
+    pub(super) ended: Ended,
+}
+
+/// A process with what its trees depend on.
+pub(super) struct Followed {
+    pub(super) process: TracedProcess,
+    pub(super) seen: Seen,
+    /// It goes on with the program of the process before it that is not forked.
+    pub(super) is_forked: bool,
+    /// Where it stands among the others.
+    order: usize,
+}
+
+/// The document.
+///
+/// # Errors
+/// [`Error::Io`] when a log can't be read; [`Error::Cancelled`].
+pub(super) fn document(observed: Observed<'_>, context: &Context) -> Result<TraceDocument> {
+    let Observed { options, family, starts, notes, ended } = observed;
+    let mut followed = logged(&starts, &family, options)?;
+    for (process, seen) in sampled::processes(&family, &starts) {
+        // Those who say nothing stand after their parents; the command itself stands first.
+        let parent = followed.iter().rposition(|one| Some(one.process.pid) == process.parent);
+        let is_root = family.members.first().is_some_and(|member| member.pid == process.pid);
+        let place = parent.map_or(if is_root { 0 } else { followed.len() }, |at| at + 1);
+        followed.insert(place, Followed { process, seen, is_forked: false, order: 0 });
+    }
+    if options.compare {
+        compare::all(&mut followed, options, context)?;
+    }
+    let mut unseen = notes;
+    unseen.extend(blind_spots(&family, &starts));
+    let text = |word: &std::ffi::OsString| word.to_string_lossy().into_owned();
+    Ok(TraceDocument {
+        schema: super::SCHEMA.to_owned(),
+        command: options.command.iter().map(text).collect(),
+        host: options.host.clone(),
+        ended: Some(ended),
+        processes: followed.into_iter().map(|one| one.process).collect(),
+        unseen,
+    })
+}
+
+/// What the logs tell, in the order in which the programs started.
+fn logged(starts: &Starts, family: &Family, options: &TraceOptions) -> Result<Vec<Followed>> {
+    let mut followed = Vec::new();
+    let mut left = options.max_log;
+    for (pid, path) in starts.logs() {
+        let file = match std::fs::File::open(&path) {
+            Ok(file) => file,
+            // It was announced, and its process was over before it was made.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+            Err(error) => return Err(Error::io("open", &path)(error)),
+        };
+        let length = file.metadata().map_or(0, |file| file.len()).min(left);
+        left -= length;
+        let read = log::read(&path, &mut BufReader::new(file.take(length)), Files::Here)?;
+        followed.extend(of_log(pid, read, starts, family));
+    }
+    // By the start of their programs; what was forked stands behind.
+    followed.sort_by_key(|one| one.order);
+    Ok(followed)
+}
+
+/// The processes of one log, which has the name of process `pid`.
+fn of_log(pid: u32, read: Vec<Logged>, starts: &Starts, family: &Family) -> Vec<Followed> {
+    let own = starts.list.iter().enumerate().filter(|(_, start)| start.pid == pid);
+    let own: Vec<(usize, &Seen)> = own.map(|(order, start)| (order, &start.seen)).collect();
+    let programs = read.iter().filter(|one| !one.is_forked).count();
+    // The last programs are surely those that were seen last.
+    let mut next = own.len().saturating_sub(programs);
+    let mut current: (usize, Seen) = own.first().map(|(order, seen)| (*order, (*seen).clone())).unwrap_or_default();
+    let mut followed = Vec::new();
+    for Logged { mut process, is_forked } in read {
+        if !is_forked {
+            current = own.get(next).map(|(order, seen)| (*order, (*seen).clone())).unwrap_or_default();
+            next += 1;
+        }
+        let (order, seen) = current.clone();
+        process.parent = if is_forked || seen.parent.is_none() {
+            family.members.iter().find(|member| member.pid == process.pid).map(|member| member.parent)
+        } else {
+            seen.parent
+        };
+        if !is_forked {
+            preload::tell(&mut process, &seen);
+        }
+        name(&mut process, &seen, is_forked);
+        followed.push(Followed { process, seen, is_forked, order });
+    }
+    followed
+}
+
+/// Gives the process its program, by whose path it also asks.
+fn name(process: &mut TracedProcess, seen: &Seen, is_forked: bool) {
+    let called = process.program.clone();
+    let is_by_loader = process
+        .loads
+        .first()
+        .is_some_and(|load| load.cause == LoadCause::Program && Some(Path::new(&load.name)) == called.as_deref());
+    // The loader that was started by name is not the program, and knows its path.
+    let started = called.as_ref().map(|called| seen.directory.clone().unwrap_or_default().join(called));
+    let program = if is_by_loader { started } else { seen.program.clone() };
+    let Some(program) = program.or_else(|| called.clone()) else { return };
+    for load in &mut process.loads {
+        if load.asked_by == called {
+            load.asked_by = Some(program.clone());
+        }
+    }
+    if is_by_loader && let Some(load) = process.loads.first_mut() {
+        load.path = Some(program.clone());
+    } else if !is_forked {
+        let has_interpreter = process.loads.iter().any(|load| load.cause == LoadCause::Program);
+        // Older loaders do not speak of themselves.
+        if let Some(interpreter) = program::interpreter(&program).filter(|_| !has_interpreter) {
+            process.loads.insert(0, present(interpreter.display().to_string(), interpreter));
+        }
+        let name = called.as_deref().unwrap_or(&program).display().to_string();
+        process.loads.insert(0, present(name, program.clone()));
+    }
+    process.program = Some(program);
+}
+
+/// A file that is in the process because the program runs.
+pub(super) fn present(name: String, path: PathBuf) -> TracedLoad {
+    TracedLoad {
+        name,
+        namespace: 0,
+        cause: LoadCause::Program,
+        asked_by: None,
+        result: LoadResult::Loaded,
+        path: Some(path),
+        found_by: None,
+        searched: Vec::new(),
+        tried: Vec::new(),
+        error: None,
+    }
+}
+
+/// What could not be seen, by program.
+fn blind_spots(family: &Family, starts: &Starts) -> Vec<String> {
+    let with_log: BTreeSet<u32> = starts.list.iter().map(|start| start.pid).collect();
+    let logged = |pid: u32, run: &Run| {
+        let mut own = starts.list.iter().filter(|start| start.pid == pid);
+        own.any(|start| start.seen.program.as_deref().is_none_or(|program| program == run.program))
+    };
+    let mut said: BTreeMap<String, ()> = BTreeMap::new();
+    for member in &family.members {
+        for run in &member.runs {
+            if logged(member.pid, run) && with_log.contains(&member.pid) || family.is_forked(member, run) {
+                continue;
+            }
+            let program = run.program.display();
+            let sampled = "its memory map was read every few milliseconds: who asked, what was sought in vain, and what came \
+                           and went in between is not known";
+            let text = match run.kind {
+                Kind::Musl => format!("{program} has musl's loader, which has no log; {sampled}"),
+                Kind::Static => format!("{program} is linked statically: what it opens itself can't be seen"),
+                Kind::OtherRights => {
+                    format!("{program} runs with other rights than ours, so that its loader ignores LD_DEBUG")
+                }
+                Kind::Unknown => format!("{program} can't be read, and left no log"),
+                Kind::Glibc if !run.is_marked => {
+                    format!("{program} was started without LD_DEBUG in its environment; {sampled}")
+                }
+                Kind::Glibc => format!("{program} could not write its log"),
+            };
+            said.insert(text, ());
+        }
+    }
+    said.into_keys().collect()
+}

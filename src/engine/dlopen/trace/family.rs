@@ -1,0 +1,155 @@
+//! The command and all that descends from it, as `/proc` shows them from moment to moment: what each runs, what is mapped
+//! where no loader talks, and who is still alive in the end.
+
+use super::proc;
+use super::program::{self, Kind};
+use super::starts::Seen;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+/// One program in one process.
+#[derive(Debug, Clone)]
+pub(super) struct Run {
+    pub(super) program: PathBuf,
+    pub(super) kind: Kind,
+    /// Its environment tells the loader where to write.
+    pub(super) is_marked: bool,
+    /// What its trees depend on.
+    pub(super) seen: Seen,
+    /// The files whose code was seen mapped, in the order in which they were; where no loader talks.
+    pub(super) mapped: Vec<PathBuf>,
+}
+
+/// A process.
+#[derive(Debug, Clone)]
+pub(super) struct Member {
+    pub(super) pid: u32,
+    /// Its parent when it was seen first.
+    pub(super) parent: u32,
+    start: u64,
+    pub(super) runs: Vec<Run>,
+}
+
+/// The command's process and its descendants.
+#[derive(Debug)]
+pub(super) struct Family {
+    mark: Vec<u8>,
+    kinds: BTreeMap<PathBuf, Kind>,
+    /// In the order in which they were seen.
+    pub(super) members: Vec<Member>,
+    /// For an id the last member that has it.
+    by_pid: BTreeMap<u32, usize>,
+    /// Those who were alive when they were looked at last.
+    live: BTreeSet<u32>,
+}
+
+impl Family {
+    /// The family of process `root`; `mark` stands in the environment of all who did not take it out.
+    pub(super) fn new(root: u32, mark: &[u8]) -> Self {
+        Self {
+            mark: mark.to_vec(),
+            kinds: BTreeMap::new(),
+            members: Vec::new(),
+            by_pid: BTreeMap::new(),
+            live: BTreeSet::from([root]),
+        }
+    }
+
+    /// Looks at everybody once. Whether somebody has to be looked at often, since no loader talks.
+    pub(super) fn look(&mut self) -> bool {
+        let mut known: BTreeSet<u32> = BTreeSet::new();
+        // Those whose parents have ended belong to somebody else, and are known from before.
+        let mut open: Vec<u32> = self.live.iter().copied().collect();
+        let mut is_silent = false;
+        while let Some(pid) = open.pop() {
+            if !known.insert(pid) {
+                continue;
+            }
+            let Some(stat) = proc::stat(pid).filter(|stat| !stat.is_zombie) else {
+                self.live.remove(&pid);
+                continue;
+            };
+            let at = match self.by_pid.get(&pid) {
+                Some(at) if self.members.get(*at).is_some_and(|member| member.start == stat.start) => *at,
+                // The id was taken again, by a stranger.
+                Some(_) if !self.is_ours(pid, stat.parent) => {
+                    self.live.remove(&pid);
+                    continue;
+                }
+                _ => self.add(pid, stat),
+            };
+            is_silent |= self.look_at(at);
+            open.extend(proc::children(pid));
+        }
+        is_silent
+    }
+
+    fn is_ours(&self, pid: u32, parent: u32) -> bool {
+        self.by_pid.contains_key(&parent) || proc::is_marked(pid, &self.mark)
+    }
+
+    fn add(&mut self, pid: u32, stat: proc::Stat) -> usize {
+        self.members.push(Member { pid, parent: stat.parent, start: stat.start, runs: Vec::new() });
+        let at = self.members.len() - 1;
+        self.by_pid.insert(pid, at);
+        self.live.insert(pid);
+        at
+    }
+
+    /// Looks at member `at`; whether its map has to be read again and again.
+    fn look_at(&mut self, at: usize) -> bool {
+        let Some(member) = self.members.get_mut(at) else { return false };
+        let Some(program) = proc::program(member.pid) else { return false };
+        if member.runs.last().is_none_or(|run| run.program != program) {
+            let kind = *self.kinds.entry(program.clone()).or_insert_with(|| program::kind(&program));
+            let environment = proc::environment(member.pid).unwrap_or_default();
+            let is_marked = memchr::memmem::find(&environment, &self.mark).is_some();
+            let seen = Seen::of(member.pid, &environment);
+            member.runs.push(Run { program, kind, is_marked, seen, mapped: Vec::new() });
+        }
+        let Some(run) = member.runs.last_mut() else { return false };
+        let talks = run.kind == Kind::Glibc && run.is_marked;
+        if talks || matches!(run.kind, Kind::Static | Kind::Unknown) {
+            return false;
+        }
+        for file in proc::mapped(member.pid) {
+            if !run.mapped.contains(&file) {
+                run.mapped.push(file);
+            }
+        }
+        run.kind == Kind::Musl
+    }
+
+    /// Everybody who is alive, whoever their parents are now.
+    pub(super) fn alive(&mut self) -> Vec<u32> {
+        self.look();
+        for pid in proc::all() {
+            if !self.live.contains(&pid)
+                && proc::is_marked(pid, &self.mark)
+                && let Some(stat) = proc::stat(pid)
+            {
+                self.add(pid, stat);
+            }
+        }
+        let is_alive = |pid: &u32| {
+            let start = self.by_pid.get(pid).and_then(|at| self.members.get(*at)).map(|member| member.start);
+            proc::stat(*pid).is_some_and(|stat| Some(stat.start) == start && !stat.is_zombie)
+        };
+        self.live.iter().copied().filter(is_alive).collect()
+    }
+
+    /// What `pid` ran last, for people.
+    pub(super) fn name_of(&self, pid: u32) -> String {
+        let member = self.by_pid.get(&pid).and_then(|at| self.members.get(*at));
+        let program = member.and_then(|member| member.runs.last()).map(|run| run.program.as_path());
+        let file = program.and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
+        file.unwrap_or_else(|| "a process".to_owned())
+    }
+
+    /// Whether `run` of `member` goes on with what its parent ran, after fork(2).
+    pub(super) fn is_forked(&self, member: &Member, run: &Run) -> bool {
+        let is_first = member.runs.first().is_some_and(|first| first.program == run.program);
+        let parent = self.members.iter().find(|other| other.pid == member.parent);
+        is_first && parent.is_some_and(|parent| parent.runs.iter().any(|other| other.program == run.program))
+    }
+}
