@@ -96,7 +96,10 @@ fn serve_session(served: &mut Served, job: &Job, events: &Sender<Event>) -> Outc
         Request::Step(ids) => step(session, ids, context, events),
         Request::ToTheEnd => to_the_end(session, context, events),
         Request::Undo(id) => session.undo(*id, context).map(|_| ()),
-        Request::TryRemedy(_) => Ok(()),
+        Request::TryRemedy(remedy) => session
+            .adoption(remedy.artifact, remedy.kind, &remedy.name, context)
+            .and_then(|adoption| session.try_remedy(remedy.artifact, &adoption, context))
+            .map(|_| ()),
         Request::Adopt(remedy) => session
             .adoption(remedy.artifact, remedy.kind, &remedy.name, context)
             .and_then(|adoption| session.adopt(adoption, context)),
