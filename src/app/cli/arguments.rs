@@ -107,6 +107,9 @@ pub struct Common {
     /// Work on copies in a scratch directory; leave the target directory alone.
     #[arg(long, global = true)]
     pub sandbox: bool,
+    /// A saved `wheelwright/trace/1` document: mark what that run opened. It may be of another machine.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub trace: Option<PathBuf>,
     /// Who edits ELF files.
     #[arg(long, global = true, value_enum, default_value = "builtin")]
     pub patcher: PatcherName,

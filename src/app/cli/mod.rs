@@ -4,6 +4,7 @@ mod adopt;
 mod arguments;
 mod artifacts;
 mod audit;
+mod audit_dlopen;
 mod audit_instructions;
 mod audit_reach;
 mod audit_symbols;
