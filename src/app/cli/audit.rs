@@ -3,9 +3,8 @@
 use super::arguments::{Audit, Common};
 use super::artifacts::Look;
 use super::output::{Output, Tone};
-use super::{FINDINGS, OK, TROUBLE, adopt, artifacts, audit_instructions, audit_reach, audit_symbols, environment};
 use super::{
-    FINDINGS, OK, TROUBLE, artifacts, audit_dlopen, audit_instructions, audit_reach, audit_symbols, environment,
+    FINDINGS, OK, TROUBLE, adopt, artifacts, audit_dlopen, audit_instructions, audit_reach, audit_symbols, environment,
 };
 use crate::engine::audit::{Lenses, Questions, Tag};
 use crate::engine::report::audit::{ArtifactReport, AuditDocument, Finding, NodeRole, Severity};
@@ -27,8 +26,7 @@ pub fn audit(arguments: &Audit, common: &Common, output: &mut Output) -> Result<
     let questions = Questions {
         symbols: arguments.symbols,
         instructions: arguments.instructions,
-        dlopen: arguments.dlopen || arguments.try_remedies,
-        dlopen: arguments.dlopen || common.trace.is_some(),
+        dlopen: arguments.dlopen || arguments.try_remedies || common.trace.is_some(),
         owners: arguments.owners,
         reach: arguments.reach.as_deref().map(Tag::parse).transpose()?,
     };

@@ -64,6 +64,7 @@ fn opened(name: String, caller: OpenedBy, mut seen: Vec<(Confidence, NameEvidenc
         why: "not worked out".to_owned(),
         remedy: None,
         remedies: Vec::new(),
+        observed: None,
     }
 }
 
