@@ -107,6 +107,7 @@ mod tests {
             why: String::new(),
             remedy: None,
             remedies: Vec::new(),
+            observed: None,
         }
     }
 
