@@ -8,8 +8,11 @@ mod bundle;
 mod lab;
 mod probes;
 mod python;
+mod steps;
 #[path = "../ci/strict.rs"]
 mod strict;
+#[path = "../support/mod.rs"]
+mod support;
 mod unruly;
 
 use libtest_mimic::{Arguments, Failed, Trial};
@@ -56,6 +59,9 @@ fn main() {
             calls().and_then(|()| python::has_python()),
             python::probes,
         ),
+        trial("cargos_outputs_are_loaded_in_the_verify_step", linux(), steps::cargo_outputs),
+        trial("what_does_not_load_refuses_the_verify_step", linux(), steps::refused),
+        trial("the_demo_lab_goes_to_the_end", linux(), steps::demo_lab),
     ];
     libtest_mimic::run(&arguments, trials).exit();
 }

@@ -1,9 +1,9 @@
 //! From the command line's paths and options to a project and a session on it.
 
 use super::arguments::{Common, LoadName, ModeName, PatcherName};
-use super::environment;
 use super::output::Output;
 use super::torn;
+use super::{adopt, environment};
 use crate::engine::Context;
 use crate::engine::audit::{AuditOptions, Lenses, Questions, Tag};
 use crate::engine::deps::{GlibcVersion, LoaderInputs, Maker, host_libc, hwcaps_of_level, level_names};
@@ -115,7 +115,9 @@ pub fn open(
         output.note(format_args!("working on copies in {}", scratch.path().display()));
         sandbox = Some(scratch);
     }
-    Ok(Opened { session: session(project, common, look)?, sandbox })
+    let mut session = session(project, common, look)?;
+    adopt::adopt(&mut session, common, context)?;
+    Ok(Opened { session, sandbox })
 }
 
 /// Whether one of the session's artifacts could not be read.

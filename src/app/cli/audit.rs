@@ -3,6 +3,7 @@
 use super::arguments::{Audit, Common};
 use super::artifacts::Look;
 use super::output::{Output, Tone};
+use super::{FINDINGS, OK, TROUBLE, adopt, artifacts, audit_instructions, audit_reach, audit_symbols, environment};
 use super::{
     FINDINGS, OK, TROUBLE, artifacts, audit_dlopen, audit_instructions, audit_reach, audit_symbols, environment,
 };
@@ -26,11 +27,15 @@ pub fn audit(arguments: &Audit, common: &Common, output: &mut Output) -> Result<
     let questions = Questions {
         symbols: arguments.symbols,
         instructions: arguments.instructions,
+        dlopen: arguments.dlopen || arguments.try_remedies,
         dlopen: arguments.dlopen || common.trace.is_some(),
         owners: arguments.owners,
         reach: arguments.reach.as_deref().map(Tag::parse).transpose()?,
     };
     let mut opened = artifacts::open(&arguments.paths, common, Look { lenses, questions }, &context, output)?;
+    if arguments.try_remedies {
+        adopt::try_remedies(&mut opened.session, &context)?;
+    }
     let document = opened.session.audit_document(artifacts::host(), &context)?;
     if arguments.json {
         output.json(&document)?;

@@ -67,6 +67,7 @@ fn unsaid() -> Common {
         cpu: None,
         exclude: Vec::new(),
         interpreter: None,
+        adopt: Vec::new(),
         load: LoadName::Auto,
         staging_dir: None,
         sandbox: false,

@@ -127,6 +127,10 @@ fn name(process: &mut TracedProcess, seen: &Seen, is_forked: bool) {
         if load.asked_by == called {
             load.asked_by = Some(program.clone());
         }
+        // dlopen(NULL): the loader knows the program by no path.
+        if load.path.as_ref().is_some_and(|path| path.as_os_str().is_empty()) {
+            load.path = Some(program.clone());
+        }
     }
     if is_by_loader && let Some(load) = process.loads.first_mut() {
         load.path = Some(program.clone());
