@@ -108,6 +108,14 @@ impl Family {
             member.runs.push(Run { program, kind, is_marked, seen, mapped: Vec::new() });
         }
         let Some(run) = member.runs.last_mut() else { return false };
+        if !run.is_marked {
+            // Just after execve(2) the environment may not be there yet.
+            let environment = proc::environment(member.pid).unwrap_or_default();
+            if memchr::memmem::find(&environment, &self.mark).is_some() {
+                run.is_marked = true;
+                run.seen = Seen::of(member.pid, &environment);
+            }
+        }
         let talks = run.kind == Kind::Glibc && run.is_marked;
         if talks || matches!(run.kind, Kind::Static | Kind::Unknown) {
             return false;
@@ -136,6 +144,16 @@ impl Family {
             proc::stat(*pid).is_some_and(|stat| Some(stat.start) == start && !stat.is_zombie)
         };
         self.live.iter().copied().filter(is_alive).collect()
+    }
+
+    /// Takes note of everybody's end, so that nobody stays a zombie whose parent has ended before.
+    pub(super) fn reap(&self, child: u32) {
+        for member in self.members.iter().filter(|member| member.pid != child) {
+            if let Some(pid) = i32::try_from(member.pid).ok().and_then(rustix::process::Pid::from_raw) {
+                // Who is not our child is not ours to wait for, and is refused.
+                let _ = rustix::process::waitpid(Some(pid), rustix::process::WaitOptions::NOHANG);
+            }
+        }
     }
 
     /// What `pid` ran last, for people.
