@@ -3,9 +3,8 @@
 use super::arguments::{Audit, Common};
 use super::artifacts::Look;
 use super::output::{Output, Tone};
-use super::{FINDINGS, OK, TROUBLE, adopt, artifacts, audit_instructions, audit_reach, audit_symbols, environment};
 use super::{
-    FINDINGS, OK, TROUBLE, artifacts, audit_dlopen, audit_instructions, audit_reach, audit_symbols, environment,
+    FINDINGS, OK, TROUBLE, adopt, artifacts, audit_dlopen, audit_instructions, audit_reach, audit_symbols, environment,
 };
 use crate::engine::audit::{Lenses, Questions, Tag};
 use crate::engine::report::audit::{ArtifactReport, AuditDocument, Finding, NodeRole, Severity};
@@ -27,8 +26,7 @@ pub fn audit(arguments: &Audit, common: &Common, output: &mut Output) -> Result<
     let questions = Questions {
         symbols: arguments.symbols,
         instructions: arguments.instructions,
-        dlopen: arguments.dlopen || arguments.try_remedies,
-        dlopen: arguments.dlopen || common.trace.is_some(),
+        dlopen: says_all(arguments, common),
         owners: arguments.owners,
         reach: arguments.reach.as_deref().map(Tag::parse).transpose()?,
     };
@@ -52,6 +50,11 @@ pub fn audit(arguments: &Audit, common: &Common, output: &mut Output) -> Result<
     } else {
         OK
     })
+}
+
+/// Whether everything is to be said of what is opened at run time.
+fn says_all(arguments: &Audit, common: &Common) -> bool {
+    arguments.dlopen || arguments.try_remedies || common.trace.is_some()
 }
 
 fn print(document: &AuditDocument, asked: (&Audit, &Common), output: &mut Output) -> Result<()> {
@@ -124,8 +127,8 @@ fn print_artifact(
         audit_reach::print(reach, verbose, output)?;
     }
     if let Some(opened) = &artifact.dlopen {
-        let all = arguments.dlopen || common.trace.is_some();
-        audit_dlopen::print(opened, audit_dlopen::Said { all, verbose: common.verbose }, output)?;
+        let all = says_all(arguments, common);
+        audit_dlopen::print(opened, audit_dlopen::Said { all, verbose }, output)?;
     }
     for finding in &artifact.findings {
         print_finding(finding, verbose, output)?;
