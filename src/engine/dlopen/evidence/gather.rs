@@ -62,6 +62,7 @@ fn opened(name: String, caller: OpenedBy, mut seen: Vec<(Confidence, NameEvidenc
         grafted: None,
         verdict: OpenedVerdict::Unknown,
         why: "not worked out".to_owned(),
+        observed: None,
         remedy: None,
         remedies: Vec::new(),
         observed: None,
