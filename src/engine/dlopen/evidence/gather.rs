@@ -65,7 +65,6 @@ fn opened(name: String, caller: OpenedBy, mut seen: Vec<(Confidence, NameEvidenc
         observed: None,
         remedy: None,
         remedies: Vec::new(),
-        observed: None,
     }
 }
 
