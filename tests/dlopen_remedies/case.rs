@@ -109,8 +109,12 @@ impl Built {
         Self { directory, project }
     }
 
-    /// A session on it, which is told where the build's libraries lie.
+    /// A session on it, which is told where the build's libraries lie. What earlier ones left is gone.
     pub fn session(&self) -> Session {
+        let staging = self.project.join("target/wheelwright");
+        if staging.exists() {
+            std::fs::remove_dir_all(staging).unwrap();
+        }
         let mut options = options(Mode::Repair, None);
         options.audit.ld_paths.push(self.directory.path().join("private"));
         Session::open(found(&self.project), options).unwrap()

@@ -1,10 +1,12 @@
 //! What can be written on the command line. Parser, help, manual and completions are all made of these types.
 
 use super::elf::Elf;
+use crate::engine::dlopen::trace::TraceOptions;
 use crate::engine::report::plan::Step;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// A terminal inspector for what happens to a native artifact between `cargo build` and the wheel.
 #[derive(Debug, Parser)]
@@ -44,6 +46,8 @@ pub enum Command {
     Recover(Recover),
     /// Run `cargo build` and keep what it says about artifacts and build scripts.
     Build(Build),
+    /// Run a command and say what the loader opened, for whom, and what it did not find.
+    Trace(Trace),
     /// Print the page of a finding.
     Explain(Explain),
     /// Print a shell's completions.
@@ -90,6 +94,10 @@ pub struct Common {
     /// The interpreter to ask for the extension's file name suffix.
     #[arg(long, global = true, value_name = "PYTHON")]
     pub interpreter: Option<PathBuf>,
+    /// A remedy for a library that is opened at run time, as part of the plan; can be given several times. KIND is add-rpath,
+    /// add-needed, keep-soname, keep-name or preload; without ARTIFACT, for all that are seen to open NAME.
+    #[arg(long, global = true, value_name = "KIND:NAME[@ARTIFACT]")]
+    pub adopt: Vec<String>,
     /// Which artifacts the verify step loads in a process of their own, which runs their code; auto: those that cargo made here.
     #[arg(long, global = true, value_enum, default_value = "auto")]
     pub load: LoadName,
@@ -99,6 +107,9 @@ pub struct Common {
     /// Work on copies in a scratch directory; leave the target directory alone.
     #[arg(long, global = true)]
     pub sandbox: bool,
+    /// A saved `wheelwright/trace/1` document: mark what that run opened. It may be of another machine.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub trace: Option<PathBuf>,
     /// Who edits ELF files.
     #[arg(long, global = true, value_enum, default_value = "builtin")]
     pub patcher: PatcherName,
@@ -222,6 +233,9 @@ pub struct Audit {
     /// Name the package that owns each library, not of the external ones only.
     #[arg(long)]
     pub owners: bool,
+    /// Try every remedy for what is opened and not found in the bundle. Runs code, by --load only that of cargo's own outputs.
+    #[arg(long)]
+    pub try_remedies: bool,
     /// Say what it would take to bear this platform tag.
     #[arg(long, value_name = "TAG")]
     pub reach: Option<String>,
@@ -310,6 +324,44 @@ pub struct Build {
     /// Arguments for `cargo build`.
     #[arg(value_name = "CARGO ARGS", trailing_var_arg = true, allow_hyphen_values = true)]
     pub arguments: Vec<OsString>,
+}
+
+/// `trace`.
+#[derive(Debug, Args)]
+pub struct Trace {
+    /// The command and its arguments, after `--`.
+    #[arg(
+        value_name = "COMMAND",
+        trailing_var_arg = true,
+        required_unless_present_any = ["open", "read"],
+        conflicts_with_all = ["open", "read"]
+    )]
+    pub command: Vec<OsString>,
+    /// Print one JSON document; what the command prints goes to standard error.
+    #[arg(long)]
+    pub json: bool,
+    /// Write the JSON document to this file; what the command prints goes where it always does.
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// End the command and all that it started after so many seconds.
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    pub timeout: Option<Duration>,
+    /// End it when the loader's logs are longer than this, in bytes.
+    #[arg(long, value_name = "BYTES", default_value_t = TraceOptions::MAX_LOG)]
+    pub max_log: u64,
+    /// Show a document that was saved before, here or on another machine.
+    #[arg(long, value_name = "FILE", conflicts_with = "read")]
+    pub open: Option<PathBuf>,
+    /// Read what glibc's loader wrote under LD_DEBUG=libs,files, wherever it ran: files of LD_DEBUG_OUTPUT.
+    #[arg(long, value_name = "LOG", num_args = 1..)]
+    pub read: Vec<PathBuf>,
+}
+
+/// Seconds, with or without a fraction.
+fn seconds(text: &str) -> Result<Duration, String> {
+    let number = text.parse::<f64>().ok().filter(|number| *number > 0.0);
+    let duration = number.and_then(|number| Duration::try_from_secs_f64(number).ok());
+    duration.ok_or_else(|| "a number of seconds above 0 is expected, such as 30 or 0.5".to_owned())
 }
 
 /// `explain`.

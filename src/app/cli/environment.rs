@@ -7,6 +7,7 @@ use color_eyre::eyre::{WrapErr, eyre};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 /// The working directory.
@@ -89,6 +90,33 @@ pub fn interruptible() -> Result<Context> {
         signal_hook::flag::register(signal, context.cancellation()).wrap_err("signals can't be caught")?;
     }
     Ok(context)
+}
+
+/// A context for a command that runs in front of us, late after `timeout`. A termination signal cancels it; so does Ctrl-C,
+/// unless the terminal sends it to the command as well, which then decides.
+///
+/// # Errors
+/// When the signals can't be caught.
+pub fn following(timeout: Option<Duration>, in_foreground: bool) -> Result<Context> {
+    let mut context = Context::new();
+    if let Some(timeout) = timeout {
+        let begin = Instant::now();
+        context = context.until(move || begin.elapsed() >= timeout);
+    }
+    let heard = if in_foreground { Arc::new(AtomicBool::new(false)) } else { context.cancellation() };
+    let of_terminal = [signal_hook::consts::SIGINT, signal_hook::consts::SIGQUIT].map(|signal| (signal, &heard));
+    let cancellation = context.cancellation();
+    let of_others = [signal_hook::consts::SIGTERM, signal_hook::consts::SIGHUP].map(|signal| (signal, &cancellation));
+    for (signal, flag) in of_terminal.into_iter().chain(of_others) {
+        signal_hook::flag::register(signal, Arc::clone(flag)).wrap_err("signals can't be caught")?;
+    }
+    Ok(context)
+}
+
+/// The directory for what is gone in the end.
+#[must_use]
+pub fn temporary_directory() -> PathBuf {
+    std::env::temp_dir()
 }
 
 /// The working directory of `path` as an absolute path, symbolic links kept.

@@ -1,8 +1,10 @@
 //! The command line: what can be asked, and who answers it. Commands and screen are peers over the engine.
 
+mod adopt;
 mod arguments;
 mod artifacts;
 mod audit;
+mod audit_dlopen;
 mod audit_instructions;
 mod audit_reach;
 mod audit_symbols;
@@ -23,6 +25,8 @@ mod recover;
 mod run;
 mod shell;
 mod torn;
+mod trace;
+mod trace_text;
 mod tree;
 
 pub use arguments::{Cli, Command};
@@ -76,6 +80,7 @@ fn dispatch(cli: Cli, output: &mut Output) -> Result<u8> {
         Some(Command::Elf(arguments)) => elf::elf(&arguments, common, output),
         Some(Command::Recover(arguments)) => recover::recover(&arguments, common, output),
         Some(Command::Build(arguments)) => build::build(&arguments, output),
+        Some(Command::Trace(arguments)) => trace::trace(&arguments, common, output),
         Some(Command::Explain(arguments)) => explain::explain(&arguments, output),
         Some(Command::Completions(arguments)) => shell::completions(&arguments, output),
         Some(Command::Man) => shell::manual(output),

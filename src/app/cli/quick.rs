@@ -56,6 +56,7 @@ fn elf(words: impl Iterator<Item = OsString>) -> Option<Cli> {
 fn unsaid() -> Common {
     Common {
         compatibility: None,
+        trace: None,
         mode: ModeName::Repair,
         dist_name: None,
         module_name: None,
@@ -66,6 +67,7 @@ fn unsaid() -> Common {
         cpu: None,
         exclude: Vec::new(),
         interpreter: None,
+        adopt: Vec::new(),
         load: LoadName::Auto,
         staging_dir: None,
         sandbox: false,

@@ -167,8 +167,12 @@ fn look(found: &mut Audit, artifact: &Artifact, clean: &Path, options: &AuditOpt
     found.report.slices = blank::slices(&binary, artifact);
     found.run_path = binary.slices.first().and_then(search_path::heeded).cloned();
     if options.lenses == Lenses::Both {
-        let imports = evidence::imports(&binary, &windows, context)?;
-        found.report.dlopen = Some(DlopenReport { imports, ..DlopenReport::default() });
+        found.report.dlopen = Some(match evidence::imports(&binary, &windows, context) {
+            Ok(imports) => DlopenReport { imports, ..DlopenReport::default() },
+            Err(Error::Cancelled) => return Err(Error::Cancelled),
+            // The rest of the file is as good as it was.
+            Err(error) => DlopenReport { notes: vec![error.to_string()], ..DlopenReport::default() },
+        });
     }
     let placed = Placed { read_from: clean, loaded_as: &artifact.loaded_as };
     let inputs = options.inputs_for(artifact);

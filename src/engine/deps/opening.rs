@@ -54,8 +54,8 @@ pub struct Opened {
     pub candidates: Vec<Candidate>,
     /// What it needs and does not get, with who needs it.
     pub missing: Vec<String>,
-    /// What comes into the process with it.
-    pub brings: Vec<Node>,
+    /// The libraries that come into the process with it, itself first, with what found each.
+    pub brings: Vec<(Node, Option<FoundBy>)>,
     /// What there is to say besides.
     pub note: Option<String>,
 }

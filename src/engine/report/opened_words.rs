@@ -1,7 +1,8 @@
 //! The documents' values of opening and loading in words, the same on the screen and on the command line.
 
 use super::dlopen::{
-    Confidence, FoundIn, ObservedOpening, OpenedBy, OpenedVerdict, Opening, OpeningCall, OpeningOutcome, RemedyKind,
+    Confidence, FoundIn, NameEvidence, ObservedOpening, OpenedBy, OpenedVerdict, Opening, OpeningCall, OpeningOutcome,
+    RemedyKind,
 };
 use super::load::{LoadReport, LoadVerdict};
 use super::trace::LoadResult;
@@ -64,7 +65,7 @@ pub const fn how_sure(confidence: Confidence) -> &'static str {
 pub const fn caller(caller: OpenedBy) -> &'static str {
     match caller {
         OpenedBy::Artifact => "the artifact's own code",
-        OpenedBy::Python => "Python (ctypes, cffi): the search is that of its _ctypes module",
+        OpenedBy::Python => "Python (ctypes, cffi): the search is that of its ctypes module",
     }
 }
 
@@ -104,6 +105,34 @@ pub fn opening(opening: Option<&Opening>) -> String {
 #[must_use]
 pub fn by_rule(opening: &Opening) -> Option<String> {
     opening.found_by.as_ref().map(found_by)
+}
+
+/// One place where a name was seen: `call in load_plugins, .text at 0x1234 of labb.so`.
+#[must_use]
+pub fn seen(evidence: &NameEvidence) -> String {
+    let kind = match evidence.kind.as_str() {
+        "note" => "declared in .note.dlopen",
+        "call" => "passed by a call",
+        "text" => "a text of the file",
+        "ctypes" => "opened by ctypes",
+        "cffi" => "opened by cffi",
+        other => other,
+    };
+    let mut text = kind.to_owned();
+    if let Some(function) = &evidence.function {
+        text.push_str(&format!(" in {function}"));
+    }
+    let section = evidence.section.as_ref().map(|section| format!(", {section}")).unwrap_or_default();
+    text.push_str(&section);
+    if let Some(address) = evidence.address {
+        text.push_str(&format!(" at {address:#x}"));
+    }
+    let file = evidence.file.file_name().unwrap_or(evidence.file.as_os_str()).to_string_lossy();
+    match evidence.line {
+        Some(line) => text.push_str(&format!(", {file}:{line}")),
+        None => text.push_str(&format!(", {file}")),
+    }
+    text
 }
 
 /// A remedy's name.

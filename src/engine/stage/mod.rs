@@ -23,6 +23,7 @@ mod opened;
 mod places;
 mod plan;
 mod recover;
+mod remedied;
 mod session;
 mod show;
 mod side_by_side;

@@ -113,7 +113,7 @@ impl Session {
     }
 
     /// The artifacts that go into the same wheel as artifact `id`, itself included.
-    fn bundle_of(&self, id: ArtifactId) -> Vec<ArtifactId> {
+    pub(super) fn bundle_of(&self, id: ArtifactId) -> Vec<ArtifactId> {
         let libraries = |artifact: &Artifact| self.places.grafted(artifact, "");
         let Some(own) = self.artifact(id).map(libraries) else { return Vec::new() };
         self.project.artifacts.iter().filter(|other| libraries(other) == own).map(|other| other.id).collect()
@@ -153,6 +153,7 @@ impl Session {
     ) -> Result<Option<(LookedInto, DlopenReport)>> {
         let mut report = evidence.clone();
         self.predict_opened(id, &mut report, None, context)?;
+        self.fill_remedies(id, &mut report, context)?;
         Ok(Some((LookedInto { evidence, plans: self.plans(id) }, report)))
     }
 

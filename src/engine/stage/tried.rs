@@ -18,7 +18,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 impl Session {
-    /// Loads artifact `id` as it would be with `adoption`, and opens the adopted name from it. The report is kept with the
+    /// Loads artifact `id`, that of `adoption`, as it would be with it, and opens the adopted name from it. The report is kept with the
     /// remedy, where the artifact's audit lists it.
     ///
     /// # Errors
@@ -35,7 +35,7 @@ impl Session {
             _ => Ok(()),
         };
         let report = report.and_then(|report| removed.map(|()| report))?;
-        self.keep_tried(id, adoption, &report);
+        self.keep_tried(adoption, &report);
         Ok(report)
     }
 
@@ -106,12 +106,20 @@ impl Session {
             files.insert(at.clone(), BundleFile { at, from });
             Ok(())
         };
-        for (id, repair) in repairs {
-            if let Some((reason, way_out)) = repair.graft_refusal.as_ref().or(repair.edit_refusal.as_ref()) {
-                let path = self.artifact(*id).map(|artifact| artifact.path.clone()).unwrap_or_default();
-                return Err(Error::Refused { path, reason: reason.clone(), way_out: way_out.clone() });
+        for id in self.bundle_of(artifact.id) {
+            let planned = repairs.iter().find(|(other, _)| *other == id).map(|(_, repair)| repair);
+            let slot = self.slots.get(id.0).and_then(|slot| slot.repair.as_deref());
+            let Some(repair) = planned.or(slot) else { continue };
+            match repair.graft_refusal.as_ref().or(repair.edit_refusal.as_ref()) {
+                Some((reason, way_out)) if id == artifact.id => {
+                    let (path, reason) = (artifact.path.clone(), reason.clone());
+                    return Err(Error::Refused { path, reason, way_out: way_out.clone() });
+                }
+                // Another artifact that can't be repaired is not there to help.
+                Some(_) => continue,
+                None => {}
             }
-            let (Some(other), Some(clean)) = (self.artifact(*id), self.clean_path(*id)) else { continue };
+            let (Some(other), Some(clean)) = (self.artifact(id), self.clean_path(id)) else { continue };
             let at = place(&other.names.artifact_dir, &other.names.file_name);
             add(at, &clean, repair.artifact_edit.as_ref())?;
             for graft in &repair.grafts {
@@ -138,13 +146,22 @@ impl Session {
         callers.min().unwrap_or(OpenedBy::Artifact)
     }
 
-    fn keep_tried(&mut self, id: ArtifactId, adoption: &Adoption, report: &LoadReport) {
-        let audit = self.slots.get_mut(id.0).and_then(|slot| slot.audit.as_mut()).map(Arc::make_mut);
+    pub(super) fn keep_tried(&mut self, adoption: &Adoption, report: &LoadReport) {
+        let audit = self.slots.get_mut(adoption.artifact.0).and_then(|slot| slot.audit.as_mut()).map(Arc::make_mut);
         let candidates = audit.and_then(|audit| audit.report.dlopen.as_mut()?.candidates.as_mut());
         let opened = candidates.into_iter().flatten().filter(|opened| opened.name == adoption.name);
         for remedy in opened.flat_map(|opened| &mut opened.remedies).filter(|remedy| remedy.kind == adoption.kind) {
             remedy.tried = Some(report.clone());
         }
+    }
+
+    /// What came of the remedies that were tried for the name of `adoption`.
+    pub(super) fn tried(&self, adoption: &Adoption) -> Vec<(RemedyKind, LoadReport)> {
+        let audit = self.slots.get(adoption.artifact.0).and_then(|slot| slot.audit.as_ref());
+        let candidates = audit.and_then(|audit| audit.report.dlopen.as_ref()?.candidates.as_ref());
+        let opened = candidates.into_iter().flatten().filter(|opened| opened.name == adoption.name);
+        let remedies = opened.flat_map(|opened| &opened.remedies);
+        remedies.filter_map(|remedy| Some((remedy.kind, remedy.tried.clone()?))).collect()
     }
 }
 

@@ -151,14 +151,13 @@ impl Opening<'_, '_> {
         }
         let missing = self.missing();
         let outcome_of = if missing.is_empty() { OpeningOutcome::Found } else { OpeningOutcome::Incomplete };
-        let brings = self.load.loaded.nodes().get(first..).unwrap_or_default();
         Ok(Opened {
             outcome: outcome_of,
             node: self.load.loaded.nodes().get(id).cloned(),
+            brings: self.brought(first, &by),
             found_by: Some(by),
             candidates: outcome.candidates,
             missing,
-            brings: brings.iter().filter(|node| node.kind == NodeKind::Library).cloned().collect(),
             note: None,
         })
     }
@@ -207,6 +206,17 @@ impl Opening<'_, '_> {
                 Opened { outcome, candidates, note, ..loaded }
             }
         }
+    }
+
+    /// The libraries from node `first` on, which was found `by` its name.
+    fn brought(&self, first: usize, by: &FoundBy) -> Vec<(Node, Option<FoundBy>)> {
+        let edges = &self.load.loaded.graph.edges;
+        let found = |id: usize| match id == first {
+            true => Some(by.clone()),
+            false => edges.iter().find(|edge| edge.to == id).and_then(|edge| edge.found_by.clone()),
+        };
+        let new = self.load.loaded.nodes().iter().enumerate().skip(first);
+        new.filter(|(_, node)| node.kind == NodeKind::Library).map(|(id, node)| (node.clone(), found(id))).collect()
     }
 
     /// What was needed for the opening and is not there.

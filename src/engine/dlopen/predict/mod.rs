@@ -12,7 +12,7 @@ use crate::engine::binary::Binary;
 use crate::engine::deps::{Loader, LoaderInputs, Namespace, Open, Opened, Placed};
 use crate::engine::project::Artifact;
 use crate::engine::repair::{Mode, Repair};
-use crate::engine::report::dlopen::{DlopenReport, OpenedName, Opening, OpeningOutcome};
+use crate::engine::report::dlopen::{DlopenReport, FoundIn, OpenedName, Opening, OpeningOutcome};
 use crate::engine::{Context, Result};
 use layout::Layout;
 use names::{Asked, Passed};
@@ -66,7 +66,9 @@ pub fn predict(report: &mut DlopenReport, subject: &PredictSubject<'_>, context:
     let new_namespace = report.imports.iter().filter(|import| import.opens).all(|import| import.name == "dlmopen");
     let namespace = if new_namespace && !report.imports.is_empty() { Namespace::New } else { Namespace::Base };
     let asked: Vec<Asked> = candidates.iter().map(|name| Asked::of(name, subject, &layout)).collect();
-    let here = World { subject, inputs: subject.inputs, layout: None };
+    // The directories that the linker was told of are known to no loader.
+    let inputs = LoaderInputs { linked_paths: Vec::new(), extra_paths: Vec::new(), ..subject.inputs.clone() };
+    let here = World { subject, inputs: &inputs, layout: None };
     let bundled = World { subject, inputs: &layout.inputs, layout: Some(&layout) };
     let opened_now = here.open(&asked, namespace, context)?;
     let opened_then = bundled.open(&asked, namespace, context)?;
@@ -170,15 +172,19 @@ impl World<'_> {
 
     /// The document's form of `answer`.
     fn shown(&self, name: &OpenedName, answer: Answer) -> Opening {
-        let Answer { opened, because_of } = answer;
+        let Answer { mut opened, because_of } = answer;
         let origins = Origins { subject: self.subject, layout: self.layout };
+        if self.layout.is_some() && self.subject.mode == Mode::Repair {
+            without_build(&mut opened, &origins, &name.name);
+        }
         let node = opened.node.as_ref();
         let path = node.and_then(|node| node.path.as_deref());
         let show = |path: &Path| self.layout.map_or_else(|| path.to_path_buf(), |layout| layout.shown(path));
         let from = node.map(|node| origins.of(node, opened.found_by.as_ref(), &name.name));
         let by = match (&because_of, node) {
             (Some(other), _) => Some(format!("works only where {other} was loaded before, which brings the library")),
-            (None, _) => opened.note,
+            (None, Some(_)) => opened.note,
+            (None, None) => opened.note.or_else(|| self.told_linker(&name.name)),
         };
         let candidates = opened.candidates.into_iter().map(|mut candidate| {
             candidate.path = show(&candidate.path);
@@ -192,6 +198,35 @@ impl World<'_> {
             candidates: candidates.collect(),
             missing: opened.missing,
             note: by,
+        }
+    }
+
+    /// Where `name` lies that is not found, if the linker was told of the directory.
+    fn told_linker(&self, name: &str) -> Option<String> {
+        let inputs = self.subject.inputs;
+        let mut told = inputs.linked_paths.iter().chain(&inputs.extra_paths);
+        let directory = told.find(|path| inputs.current_directory.join(path).join(name).is_file())?;
+        let is_here = self.layout.is_none() && !name.contains('/');
+        is_here.then(|| format!("it lies in {}, of which no loader knows", directory.display()))
+    }
+}
+
+/// Takes away what only the build machine has, though no directory of the build is known to hold it: what an absolute path or
+/// an absolute run path leads to.
+fn without_build(opened: &mut Opened, origins: &Origins<'_>, name: &str) {
+    let Some(node) = opened.node.as_ref().filter(|_| opened.outcome != OpeningOutcome::Missing) else { return };
+    if origins.of(node, opened.found_by.as_ref(), name) == FoundIn::Build {
+        let path = node.path.as_deref().unwrap_or(Path::new(name)).display();
+        opened.note = Some(format!("{path} lies on this machine only"));
+        (opened.outcome, opened.node, opened.found_by) = (OpeningOutcome::Missing, None, None);
+        return;
+    }
+    for (brought, by) in &opened.brings {
+        let name = brought.name.to_text();
+        if origins.of(brought, by.as_ref(), &name) == FoundIn::Build {
+            let path = brought.path.as_deref().unwrap_or(Path::new("")).display();
+            opened.missing.push(format!("{name} ({path} lies on this machine only)"));
+            opened.outcome = OpeningOutcome::Incomplete;
         }
     }
 }

@@ -61,9 +61,9 @@ impl Case<'_> {
                 let why = format!("{path} is this machine's own{by}: another may not have it{copy}");
                 (OpenedVerdict::SystemDependent, why)
             }
+            // An editable install leaves libraries where the build has them.
             Some(FoundIn::Build) | None => {
-                let why = format!("{path} is found{by}, which is a place of this machine only");
-                (OpenedVerdict::LostInBundle, why)
+                (OpenedVerdict::Works, format!("{path} is found{by}, where the build has it"))
             }
         }
     }
@@ -131,9 +131,8 @@ impl Case<'_> {
             }
             OpeningOutcome::Missing | OpeningOutcome::Unknown => {
                 let places = then.candidates.len();
-                let said = if places == 0 { then.note.clone() } else { None };
-                let said = said.unwrap_or_else(|| format!("{name} is found nowhere ({places} places tried)"));
-                (OpenedVerdict::Missing, said)
+                let but = self.now.note.as_ref().map(|note| format!("; {note}")).unwrap_or_default();
+                (OpenedVerdict::Missing, format!("{name} is found nowhere ({places} places tried){but}"))
             }
         }
     }

@@ -20,12 +20,14 @@ mod rules;
 mod run;
 mod said;
 mod sampled;
+mod saved;
 mod starts;
 mod wake;
 
 pub use log::read_log;
 pub use options::{Environment, Group, Stream, TraceOptions};
 pub use run::run;
+pub use saved::{from_logs, open};
 
 /// The name of the document's form.
 pub const SCHEMA: &str = "wheelwright/trace/1";

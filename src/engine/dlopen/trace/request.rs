@@ -148,7 +148,10 @@ impl Request {
         } else {
             self.load.error = Some(match candidate {
                 Some(path) if path.as_os_str() != self.load.name.as_str() => {
-                    format!("{} was tried last, and was not loaded", path.display())
+                    let path = path.display();
+                    format!(
+                        "{path} was found, and not loaded: the loader refused it, or was not to load it (RTLD_NOLOAD)"
+                    )
                 }
                 Some(_) => "the file was not loaded".to_owned(),
                 None => "no file of that name in the places searched".to_owned(),
