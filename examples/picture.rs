@@ -46,6 +46,7 @@ fn main() -> color_eyre::Result<()> {
         staging: None,
         scratch: directory.path().to_path_buf(),
         editor: Box::new(Builtin::default()),
+        loading: None,
         observer: None,
     };
     let mut session = Session::open(project, options)?;

@@ -59,6 +59,14 @@ pub enum Action {
     PreviousEdit,
     /// Order the layout by file offsets or by addresses.
     FitOrder,
+    /// Try the chosen remedy for a name that is opened: load the bundle as it would be with it.
+    TryRemedy,
+    /// Take the chosen remedy into the plan, or out of it.
+    AdoptRemedy,
+    /// Choose the next remedy.
+    NextRemedy,
+    /// Choose the remedy before.
+    PreviousRemedy,
     /// Begin to type a filter.
     Find,
     /// Take the chosen artifact's next step.

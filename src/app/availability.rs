@@ -3,7 +3,8 @@
 use super::action::Action;
 use super::panel::Panel;
 use super::state::{Overlay, State, files_to_compare};
-use super::{bytes, fits};
+use super::{bytes, fits, opened};
+use crate::engine::report::plan::Step;
 use crate::views::rows;
 
 /// Whether `action` can be taken.
@@ -25,6 +26,9 @@ pub fn availability(state: &State, action: Action) -> Result<(), String> {
         Action::NextEdit | Action::PreviousEdit | Action::FitOrder if fits::page(state).is_none() => {
             Err("only on the page of an edit".into())
         }
+        Action::NextRemedy | Action::PreviousRemedy => opened::remedy(state).map(|_| ()),
+        Action::TryRemedy => remedy(state),
+        Action::AdoptRemedy => adoption(state),
         Action::NextChange | Action::PreviousChange | Action::NextPart | Action::PreviousPart => changes(state),
         Action::Reorder | Action::GoTo | Action::Search => compared(state),
         Action::NextMatch | Action::PreviousMatch => searched(state),
@@ -58,6 +62,22 @@ fn step(state: &State) -> Result<(), String> {
     match artifact.steps.iter().find(|step| step.step == next).and_then(|step| step.refusal.as_ref()) {
         Some(refusal) => Err(format!("{}: {}; {}", next.title(), refusal.reason, refusal.way_out)),
         None => Ok(()),
+    }
+}
+
+fn remedy(state: &State) -> Result<(), String> {
+    opened::to_do(state)?;
+    may_step(state)
+}
+
+fn adoption(state: &State) -> Result<(), String> {
+    remedy(state)?;
+    // From then on files bear the names that were planned.
+    match state.artifact().and_then(|artifact| artifact.done) {
+        Some(done) if done >= Step::Graft => {
+            Err("grafted by another plan already; undo its steps to before graft".into())
+        }
+        _ => Ok(()),
     }
 }
 

@@ -9,6 +9,7 @@ use crate::engine::Context;
 use crate::engine::audit::Question;
 use crate::engine::compare::{Aligned, Logged, Query, Target};
 use crate::engine::project::ArtifactId;
+use crate::engine::report::dlopen::RemedyKind;
 use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -30,6 +31,12 @@ pub enum Request {
     ToTheEnd,
     /// Undo the last step.
     Undo(ArtifactId),
+    /// Try a remedy for a name that is opened.
+    TryRemedy(RemedyFor),
+    /// Take a remedy into the plan.
+    Adopt(RemedyFor),
+    /// Take a remedy out of the plan.
+    Drop(RemedyFor),
     /// Compare clean bytes with the staged file.
     Diff {
         /// Whose files.
@@ -87,6 +94,17 @@ pub enum Request {
     },
 }
 
+/// A remedy for a name that an artifact opens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RemedyFor {
+    /// Whose name.
+    pub artifact: ArtifactId,
+    /// The name, as it is opened.
+    pub name: String,
+    /// The remedy.
+    pub kind: RemedyKind,
+}
+
 /// The thread that a request runs on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Lane {
@@ -111,6 +129,7 @@ impl Request {
     pub const fn lane(&self) -> Lane {
         match self {
             Self::Audit(_) | Self::LookInto(..) | Self::Step(_) | Self::ToTheEnd | Self::Undo(_) => Lane::Session,
+            Self::TryRemedy(_) | Self::Adopt(_) | Self::Drop(_) => Lane::Session,
             Self::Hex { .. } => Lane::Reader,
             Self::Diff { .. } => Lane::Compare,
             Self::Place { .. } | Self::Search { .. } | Self::Hash { .. } => Lane::Search,
@@ -126,6 +145,9 @@ impl Request {
             Self::Step(_) => "step",
             Self::ToTheEnd => "to the end",
             Self::Undo(_) => "undo",
+            Self::TryRemedy(_) => "try the remedy",
+            Self::Adopt(_) => "adopt the remedy",
+            Self::Drop(_) => "drop the remedy",
             Self::Diff { .. } => "compare",
             Self::Hex { .. } => "read",
             Self::Place { .. } => "look up",
@@ -136,7 +158,7 @@ impl Request {
 
     /// Whether the user asked for it and waits; an audit comes by itself and gives way.
     const fn urgent(&self) -> bool {
-        !matches!(self, Self::Audit(_) | Self::LookInto(_, Question::Owners))
+        !matches!(self, Self::Audit(_) | Self::LookInto(_, Question::Owners | Question::Dlopen))
     }
 }
 
@@ -236,6 +258,13 @@ impl Jobs {
     pub fn is_auditing(&self) -> bool {
         let audits = |request: &Request| matches!(request, Request::Audit(_));
         self.running.iter().any(|job| audits(&job.request)) || self.waiting.iter().any(audits)
+    }
+
+    /// Whether `question` is being looked into, or waits to be, for any artifact.
+    #[must_use]
+    pub fn is_looking_into(&self, question: &Question) -> bool {
+        let looks = |request: &Request| matches!(request, Request::LookInto(_, asked) if asked == question);
+        self.running.iter().any(|job| looks(&job.request)) || self.waiting.iter().any(looks)
     }
 
     /// Whether a comparison runs or waits.

@@ -21,6 +21,8 @@ pub enum Context {
     Plan,
     /// In the bytes panel.
     Bytes,
+    /// In the dlopen panel, and while a row of it is open as a page.
+    Dlopen,
     /// While a page is open.
     Page,
     /// While the page on an edit is open, which is a page too.
@@ -90,7 +92,7 @@ const fn bind(
     Binding { context, keys, action, hint, help, group }
 }
 
-use Context::{Always, Bytes, Find, Fit, Main, Page, Palette, Plan, Policy, Prompt, Tree};
+use Context::{Always, Bytes, Dlopen, Find, Fit, Main, Page, Palette, Plan, Policy, Prompt, Tree};
 use Group::{Looking, Moving, Panels, Program, Steps};
 use Key::{Char, Ctrl};
 
@@ -112,6 +114,7 @@ pub static BINDINGS: &[Binding] = &[
     bind(Main, Panels, &[Char('9')], Action::Show(Panel::Findings), "", "findings: what is wrong, and what mends it"),
     bind(Main, Panels, &[Char('s')], Action::Show(Panel::Symbols), "", "symbols: who binds each undefined one"),
     bind(Main, Panels, &[Char('c')], Action::Show(Panel::Cpu), "", "cpu: instructions beyond the baseline"),
+    bind(Main, Panels, &[Char('d')], Action::Show(Panel::Dlopen), "", "dlopen: what it may open at run time"),
     bind(Main, Panels, &[Char('L')], Action::Show(Panel::Log), "", "log: what was done"),
     bind(Main, Panels, &[Key::Tab], Action::NextPanel, "", "show the next panel"),
     bind(Main, Panels, &[Key::BackTab], Action::PreviousPanel, "", "show the panel before"),
@@ -154,6 +157,17 @@ pub static BINDINGS: &[Binding] = &[
     ),
     bind(Fit, Looking, &[Char(']'), Key::Right], Action::NextEdit, "next edit", "on that page: the next edit"),
     bind(Fit, Looking, &[Char('['), Key::Left], Action::PreviousEdit, "", "on that page: the edit before"),
+    bind(Dlopen, Looking, &[Char(']')], Action::NextRemedy, "remedy", "choose the next remedy for the name"),
+    bind(Dlopen, Looking, &[Char('[')], Action::PreviousRemedy, "", "choose the remedy before"),
+    bind(
+        Dlopen,
+        Steps,
+        &[Char('t')],
+        Action::TryRemedy,
+        "try",
+        "try the remedy: load the bundle as it would be with it",
+    ),
+    bind(Dlopen, Steps, &[Char('x')], Action::AdoptRemedy, "adopt", "take the remedy into the plan, or out of it"),
     bind(Bytes, Looking, &[Char(']'), Char('p')], Action::NextChange, "next", "go to the next changed range"),
     bind(Bytes, Looking, &[Char('['), Char('P')], Action::PreviousChange, "", "go to the changed range before"),
     bind(Bytes, Looking, &[Char('}')], Action::NextPart, "", "go on to the next part of the map that differs"),
@@ -243,7 +257,9 @@ pub fn lookup(contexts: &[Context], key: Key) -> Option<Action> {
 
 /// The bindings that the help offers to run: those of the main screen and its panels.
 pub fn runnable() -> impl Iterator<Item = &'static Binding> {
-    BINDINGS.iter().filter(|binding| matches!(binding.context, Main | Tree | Policy | Plan | Fit | Bytes | Always))
+    BINDINGS
+        .iter()
+        .filter(|binding| matches!(binding.context, Main | Tree | Policy | Plan | Fit | Dlopen | Bytes | Always))
 }
 
 /// The bindings that the help shows under a filter: those whose keys, sentence or group hold `query`.
@@ -287,6 +303,8 @@ mod tests {
             &[Main, Policy, Always],
             &[Main, Plan, Always],
             &[Main, Bytes, Always],
+            &[Main, Dlopen, Always],
+            &[Dlopen, Page, Always],
             &[Fit, Page, Always],
             &[Page, Always],
             &[Palette, Always],
@@ -320,7 +338,7 @@ mod tests {
         }
     }
 
-    const ACTIONS: [Action; 43] = {
+    const ACTIONS: [Action; 47] = {
         use Action as A;
         const fn listed(action: Action) -> Action {
             match action {
@@ -332,6 +350,7 @@ mod tests {
                 A::NextPart | A::PreviousPart | A::Reorder | A::GoTo | A::Search => action,
                 A::NextMatch | A::PreviousMatch => action,
                 A::Fit | A::NextEdit | A::PreviousEdit | A::FitOrder => action,
+                A::TryRemedy | A::AdoptRemedy | A::NextRemedy | A::PreviousRemedy => action,
             }
         }
         [
@@ -363,6 +382,10 @@ mod tests {
             A::NextEdit,
             A::PreviousEdit,
             A::FitOrder,
+            A::TryRemedy,
+            A::AdoptRemedy,
+            A::NextRemedy,
+            A::PreviousRemedy,
             A::Step,
             A::StepAll,
             A::ToTheEnd,

@@ -22,6 +22,7 @@ pub mod keymap;
 mod lane;
 pub mod lenses;
 pub mod mouse;
+pub mod opened;
 pub mod overlay;
 mod pager;
 pub mod panel;

@@ -25,13 +25,15 @@ pub enum Panel {
     Symbols,
     /// The instructions beyond the architecture's baseline.
     Cpu,
+    /// What it may open at run time, and what would come of it.
+    Dlopen,
     /// What was done.
     Log,
 }
 
 impl Panel {
     /// All panels in the order of their keys.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Overview,
         Self::Tree,
         Self::Libraries,
@@ -43,6 +45,7 @@ impl Panel {
         Self::Findings,
         Self::Symbols,
         Self::Cpu,
+        Self::Dlopen,
         Self::Log,
     ];
 
@@ -61,6 +64,7 @@ impl Panel {
             Self::Findings => "findings",
             Self::Symbols => "symbols",
             Self::Cpu => "cpu",
+            Self::Dlopen => "dlopen",
             Self::Log => "log",
         }
     }
@@ -70,10 +74,12 @@ impl Panel {
     pub const fn short_title(self) -> &'static str {
         match self {
             Self::Overview => "view",
-            Self::Libraries => "libs",
+            Self::Libraries => "lib",
+            Self::Policy => "tags",
             Self::Staging => "stage",
             Self::Findings => "finds",
-            Self::Symbols => "syms",
+            Self::Symbols => "sym",
+            Self::Dlopen => "dl",
             other => other.title(),
         }
     }

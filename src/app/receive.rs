@@ -4,6 +4,7 @@ use super::action::Command;
 use super::bytes;
 use super::chunks::ChunkId;
 use super::jobs::{Job, JobId, Request};
+use super::opened;
 use super::panel::Panel;
 use super::seek;
 use super::state::State;
@@ -86,6 +87,7 @@ fn end(state: &mut State, job: &Job, outcome: Outcome) {
                 state.looked_into.retain(|(id, _)| id != audited);
             }
             look(state, snapshot);
+            opened::done(state, request);
         }
         (Outcome::Diff(diff), Request::Diff { artifact, .. }) if is_compared(state, *artifact) => {
             bytes::take(state, diff);

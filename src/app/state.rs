@@ -56,6 +56,8 @@ pub struct State {
     pub lens_rows: Vec<LensRow>,
     /// Whether the tree panel shows the two lenses side by side.
     pub lenses: bool,
+    /// The remedy that the user chose for the chosen name that is opened; the one to take when it is not said.
+    pub remedy: Option<usize>,
     /// The layout that the page on an edit shows; empty while it shows none.
     pub picture: Picture,
     /// A sentence that goes away by itself.
@@ -192,6 +194,9 @@ impl State {
             (Overlay::Page(Page { source: PageSource::Fit(_), .. }), _) => {
                 &[Context::Fit, Context::Page, Context::Always]
             }
+            (Overlay::Page(Page { source: PageSource::Detail, .. }), Panel::Dlopen) => {
+                &[Context::Dlopen, Context::Page, Context::Always]
+            }
             (Overlay::Page(_), _) => &[Context::Page, Context::Always],
             (Overlay::Find, _) => &[Context::Find, Context::Always],
             (Overlay::Prompt(_), _) => &[Context::Prompt, Context::Always],
@@ -199,6 +204,7 @@ impl State {
             (Overlay::None, Panel::Policy) => &[Context::Policy, Context::Main, Context::Always],
             (Overlay::None, Panel::Plan) => &[Context::Plan, Context::Main, Context::Always],
             (Overlay::None, Panel::Bytes) => &[Context::Bytes, Context::Main, Context::Always],
+            (Overlay::None, Panel::Dlopen) => &[Context::Dlopen, Context::Main, Context::Always],
             (Overlay::None, _) => &[Context::Main, Context::Always],
         }
     }

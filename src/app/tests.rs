@@ -1,6 +1,7 @@
 //! Keys and what they make of the state; the mouse; answers of workers. No terminal, no thread, no file.
 
 mod bytes;
+mod opened;
 
 use super::action::{Action, Command};
 use super::availability::availability;

@@ -6,7 +6,7 @@ use super::cursor::Motion;
 use super::jobs::Request;
 use super::panel::{Focus, Panel};
 use super::state::{Ask, Overlay, Page, PageSource, Palette, State, Toast};
-use super::{bytes, filter, fits, overlay, seek, wanted};
+use super::{bytes, filter, fits, opened, overlay, seek, wanted};
 use crate::engine::audit;
 use crate::engine::compare::Direction;
 use crate::engine::project::ArtifactId;
@@ -74,6 +74,10 @@ fn act(state: &mut State, action: Action) -> Vec<Command> {
         Action::NextEdit => fits::turn(state, true),
         Action::PreviousEdit => fits::turn(state, false),
         Action::FitOrder => fits::reorder(state),
+        Action::TryRemedy => opened::try_out(state),
+        Action::AdoptRemedy => opened::adopt(state),
+        Action::NextRemedy => opened::turn(state, true),
+        Action::PreviousRemedy => opened::turn(state, false),
         Action::Find => state.overlay = Overlay::Find,
         Action::Step => ask_for_artifact(state, |id| Request::Step(vec![id])),
         Action::StepAll => {
@@ -123,6 +127,7 @@ pub fn choose_artifact(state: &mut State, change: impl FnOnce(&mut State, usize,
             state.cursors[panel.index()].reset();
         }
         state.detail_scroll = 0;
+        state.remedy = None;
         state.tree.folded.clear();
         filter::refresh(state);
     }
@@ -139,6 +144,7 @@ pub fn move_in_panel(state: &mut State, motion: Motion) {
 /// What the choice of another row changes besides.
 pub fn moved(state: &mut State) {
     state.detail_scroll = 0;
+    state.remedy = None;
     if state.panel() == Panel::Bytes {
         bytes::follow(state);
     }

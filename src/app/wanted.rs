@@ -6,6 +6,7 @@ use super::jobs::Request;
 use super::panel::Panel;
 use super::state::{State, files_to_compare};
 use crate::engine::audit::Question;
+use crate::engine::stage::ArtifactSnapshot;
 use std::path::PathBuf;
 
 /// Asks for what the screen lacks.
@@ -14,9 +15,11 @@ pub fn ask(state: &mut State) {
         return;
     }
     ask_audit(state);
+    ask_opened(state);
     match state.panel() {
         Panel::Tree => look_into(state, Question::Owners),
         Panel::Symbols => look_into(state, Question::Symbols),
+        Panel::Dlopen => look_into(state, Question::Dlopen),
         Panel::Cpu => look_into(state, Question::Instructions),
         _ => {}
     }
@@ -40,9 +43,7 @@ fn look_into(state: &mut State, question: Question) {
 
 /// The next artifact that was never audited, the chosen one first. One at a time, so that the choice can still change.
 fn ask_audit(state: &mut State) {
-    let missing = |artifact: &&crate::engine::stage::ArtifactSnapshot| {
-        artifact.report.is_none() && !state.audited.contains(&artifact.id)
-    };
+    let missing = |artifact: &&ArtifactSnapshot| artifact.report.is_none() && !state.audited.contains(&artifact.id);
     if state.jobs.is_auditing() {
         return;
     }
@@ -50,6 +51,25 @@ fn ask_audit(state: &mut State) {
     if let Some(id) = chosen.or_else(|| state.snapshot.artifacts.iter().find(missing)).map(|artifact| artifact.id) {
         state.audited.insert(id);
         state.jobs.ask(Request::Audit(id));
+    }
+}
+
+/// What the next artifact may open, where it imports a function that opens libraries: after all audits, one at a time, so that
+/// the findings about it come up by themselves.
+fn ask_opened(state: &mut State) {
+    let audits = state.snapshot.artifacts.iter().any(|artifact| artifact.report.is_none());
+    if state.jobs.is_looking_into(&Question::Dlopen) || (audits && state.jobs.is_auditing()) {
+        return;
+    }
+    let is_open = |artifact: &&ArtifactSnapshot| {
+        let Some(report) = artifact.report.as_ref().filter(|report| report.error.is_none()) else { return false };
+        let opens = report.dlopen.as_ref().is_some_and(|opened| opened.imports.iter().any(|import| import.opens));
+        opens && !Question::Dlopen.is_answered(report) && !state.looked_into.contains(&(artifact.id, Question::Dlopen))
+    };
+    let next = state.snapshot.artifacts.iter().find(is_open).map(|artifact| artifact.id);
+    if let Some(id) = next {
+        state.jobs.ask(Request::LookInto(id, Question::Dlopen));
+        state.looked_into.insert((id, Question::Dlopen));
     }
 }
 

@@ -2,13 +2,14 @@
 
 use super::chunks::{ChunkId, Chunks};
 use super::event::Event;
-use super::jobs::{Job, Lane as LaneName, Request};
+use super::jobs::{Job, Lane as LaneName, RemedyFor, Request};
 use super::lane::Lane;
 use super::receive::{Outcome, WorkerEvent};
 use crate::engine::compare::{Aligned, Found, Input, Logged, Match, Query, Question, Target, Which};
 use crate::engine::compare::{answer_streaming, place, search};
 use crate::engine::file::{ReadAt, Windows, sha256};
 use crate::engine::project::ArtifactId;
+use crate::engine::repair::Adoption;
 use crate::engine::report::diff::DiffDocument;
 use crate::engine::stage::{Session, Snapshot};
 use crate::engine::{Context, Error, Result};
@@ -95,6 +96,14 @@ fn serve_session(served: &mut Served, job: &Job, events: &Sender<Event>) -> Outc
         Request::Step(ids) => step(session, ids, context, events),
         Request::ToTheEnd => to_the_end(session, context, events),
         Request::Undo(id) => session.undo(*id, context).map(|_| ()),
+        Request::TryRemedy(remedy) => session
+            .adoption(remedy.artifact, remedy.kind, &remedy.name, context)
+            .and_then(|adoption| session.try_remedy(remedy.artifact, &adoption, context))
+            .map(|_| ()),
+        Request::Adopt(remedy) => session
+            .adoption(remedy.artifact, remedy.kind, &remedy.name, context)
+            .and_then(|adoption| session.adopt(adoption, context)),
+        Request::Drop(remedy) => drop_remedy(session, remedy, context),
         Request::Diff { .. }
         | Request::Hex { .. }
         | Request::Place { .. }
@@ -109,6 +118,16 @@ fn serve_session(served: &mut Served, job: &Job, events: &Sender<Event>) -> Outc
             let _ = events.send(Event::Worker(WorkerEvent::Snapshot(snapshot)));
             ended(error)
         }
+    }
+}
+
+fn drop_remedy(session: &mut Session, remedy: &RemedyFor, context: &Context) -> Result<()> {
+    let is_meant = |adopted: &&Adoption| {
+        (adopted.artifact, adopted.kind, &adopted.name) == (remedy.artifact, remedy.kind, &remedy.name)
+    };
+    match session.adoptions().iter().find(is_meant).cloned() {
+        Some(adoption) => session.drop_adoption(&adoption, context),
+        None => Ok(()),
     }
 }
 
@@ -182,9 +201,14 @@ fn serve_reader(_: &mut (), job: &Job, events: &Sender<Event>) -> Outcome {
             seek(clean, staged, aligned, query, context).map(Outcome::Search)
         }
         Request::Hash { paths, .. } => hashes(paths, context).map(Outcome::Hashes),
-        Request::Audit(_) | Request::LookInto(..) | Request::Step(_) | Request::ToTheEnd | Request::Undo(_) => {
-            Err(Error::Cancelled)
-        }
+        Request::Audit(_)
+        | Request::LookInto(..)
+        | Request::Step(_)
+        | Request::ToTheEnd
+        | Request::Undo(_)
+        | Request::TryRemedy(_)
+        | Request::Adopt(_)
+        | Request::Drop(_) => Err(Error::Cancelled),
     };
     outcome.unwrap_or_else(ended)
 }

@@ -64,6 +64,7 @@ fn progress(state: &State, job: &Job) -> String {
     };
     let what = match &job.request {
         Request::Audit(id) | Request::LookInto(id, _) | Request::Undo(id) => name(*id),
+        Request::TryRemedy(remedy) | Request::Adopt(remedy) | Request::Drop(remedy) => name(remedy.artifact),
         Request::Diff { artifact, .. }
         | Request::Hex { artifact, .. }
         | Request::Place { artifact, .. }

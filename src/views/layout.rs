@@ -281,6 +281,6 @@ mod tests {
         assert_eq!(titles(140)[1], "2 tree");
         assert_eq!(titles(140)[8], "9 findings");
         assert_eq!(titles(88)[8], "9 finds");
-        assert_eq!(titles(40), ["1", "2", "3", "4", "5", "6", "7", "8 bytes", "9", "s", "c", "L"]);
+        assert_eq!(titles(40), ["1", "2", "3", "4", "5", "6", "7", "8 bytes", "9", "s", "c", "d", "L"]);
     }
 }

@@ -10,6 +10,7 @@
 mod ascii;
 mod bytes;
 mod cpu;
+mod dlopen;
 mod findings;
 mod fit;
 mod foot;
@@ -20,8 +21,10 @@ pub mod layout;
 mod lenses;
 mod libraries;
 mod list;
+mod load;
 mod log;
 pub mod minimap;
+mod opening;
 mod overview;
 pub mod page;
 mod palette;

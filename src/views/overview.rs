@@ -4,7 +4,7 @@ use super::row::{Cell, line};
 use super::rows::{Rows, nothing_known};
 use super::text::Text;
 use super::theme::{Role, Theme};
-use super::words;
+use super::{dlopen, load, words};
 use crate::app::state::State;
 use crate::engine::report::audit::{ArtifactReport, SliceReport};
 use crate::engine::stage::ArtifactSnapshot;
@@ -64,6 +64,7 @@ fn facts(state: &State) -> Vec<Fact<'_>> {
         Some(report) => of_report(&mut facts, report),
     }
     of_staging(&mut facts, artifact);
+    of_loading(&mut facts, artifact);
     if let Some(report) = artifact.report.as_deref() {
         for slice in &report.slices {
             of_slice(&mut facts, slice);
@@ -174,6 +175,29 @@ fn of_staging<'a>(facts: &mut Facts<'a>, artifact: &'a ArtifactSnapshot) {
     facts.add("staging", state, role);
     if let Some(staged) = &artifact.staging.staged {
         facts.add("staged at", staged.to_string_lossy(), Role::Plain);
+    }
+}
+
+/// Whether it loads, and what of that which it opens is lost.
+fn of_loading<'a>(facts: &mut Facts<'a>, artifact: &'a ArtifactSnapshot) {
+    let Some(report) = artifact.report.as_deref() else { return };
+    if let Some(load) = &report.load {
+        let (text, role) = load::verdict(load);
+        facts.add("load proof", text, role);
+        if let Some(why) = load::why(load) {
+            facts.add("", why, role);
+        }
+    }
+    let names = report.dlopen.iter().flat_map(|opened| opened.candidates.iter().flatten());
+    let mut verdicts: Vec<_> = names.map(|name| name.verdict).collect();
+    verdicts.sort();
+    let counts: Vec<String> = verdicts
+        .chunk_by(|one, other| one == other)
+        .filter_map(|same| same.first().map(|verdict| format!("{} {}", same.len(), dlopen::verdict(*verdict).0)))
+        .collect();
+    if !counts.is_empty() {
+        let bad = verdicts.iter().any(|verdict| dlopen::verdict(*verdict).1 == Role::Bad);
+        facts.add("opens", counts.join(", "), if bad { Role::Bad } else { Role::Plain });
     }
 }
 

@@ -5,7 +5,7 @@ use super::rows::{Rows, nothing_known};
 use super::steps::{Mark, mark};
 use super::text::Text;
 use super::theme::{Role, Theme};
-use super::words;
+use super::{load, words};
 use crate::app::state::State;
 use crate::engine::binary::Format;
 use crate::engine::report::fit_words;
@@ -238,6 +238,10 @@ fn about_step(text: &mut Text, state: &State, step: &SnapshotStep) {
     if let Some(refusal) = &step.refusal {
         text.labelled("why", &refusal.reason, Role::Bad);
         text.labelled("way out", &refusal.way_out, Role::Plain);
+    }
+    let load = state.report().and_then(|report| report.load.as_ref()).filter(|_| step.step == Step::Verify);
+    for (place, (said, role)) in load.into_iter().flat_map(load::facts).enumerate() {
+        text.labelled(if place == 0 { "load proof" } else { "" }, &said, role);
     }
     if step.effects.is_empty() {
         text.labelled("effects", &without_effects(state, step), Role::Plain);

@@ -2,7 +2,7 @@
 
 use super::text;
 use super::theme::Theme;
-use super::{bytes, cpu, findings, lenses, libraries, log, overview, plan, policy, rpath, staging, symbols};
+use super::{bytes, cpu, dlopen, findings, lenses, libraries, log, overview, plan, policy, rpath, staging, symbols};
 use crate::app::features::TerminalFeatures;
 use crate::app::panel::Panel;
 use crate::app::state::State;
@@ -90,6 +90,7 @@ pub fn of(panel: Panel) -> &'static dyn Rows {
         Panel::Findings => &findings::Findings,
         Panel::Symbols => &symbols::Symbols,
         Panel::Cpu => &cpu::Cpu,
+        Panel::Dlopen => &dlopen::Dlopen,
         Panel::Log => &log::Log,
     }
 }

@@ -4,7 +4,7 @@ use super::row::{Cell, line};
 use super::rows::Rows;
 use super::text::Text;
 use super::theme::{Role, Theme};
-use super::words;
+use super::{load, words};
 use crate::app::action::Action;
 use crate::app::keymap;
 use crate::app::state::State;
@@ -131,6 +131,10 @@ fn facts(state: &State) -> Vec<Fact<'_>> {
     add("device", staging.device.map_or_else(|| "not known".to_owned(), device), Role::Plain);
     add("inode", number(staging.inode), Role::Plain);
     add("links", number(staging.links), Role::Plain);
+    let load = artifact.report.as_deref().and_then(|report| report.load.as_ref());
+    for (place, (value, role)) in load.into_iter().flat_map(load::facts).enumerate() {
+        add(if place == 0 { "load proof" } else { "" }, value, role);
+    }
     for (place, alias) in staging.aliases.iter().enumerate() {
         add(if place == 0 { "also named" } else { "" }, alias.display().to_string(), Role::Plain);
     }

@@ -2,6 +2,7 @@
 
 use super::frame::lines;
 use super::layout::Screen;
+use super::load;
 use super::theme::{Role, Theme};
 use crate::app::keymap::{BINDINGS, Context, Group};
 use crate::app::state::State;
@@ -58,29 +59,40 @@ pub fn draw(frame: &mut Frame<'_>, screen: &Screen, state: &State, theme: Theme)
         return;
     }
     let hints = hints(theme);
-    let spaced = steps(state, theme, "── ");
-    let tight = steps(state, theme, " ");
-    let mut line = match (spaced.width(), tight.width()) {
-        (spaced_width, _) if spaced_width + 2 + hints.width() <= cells => pushed(spaced, hints, cells),
-        (spaced_width, _) if spaced_width <= cells => spaced,
-        (_, tight_width) if tight_width <= cells => tight,
-        _ => short(state, theme),
+    let spaced = steps(state, theme, "── ", true);
+    let mut line = if spaced.width() + 2 + hints.width() <= cells {
+        pushed(spaced, hints, cells)
+    } else {
+        // What came of the load gives way before the steps do.
+        let tighter = [("── ", true), (" ", true), (" ", false)];
+        let mut forms = tighter.into_iter().map(|(between, proof)| steps(state, theme, between, proof));
+        forms.find(|line| line.width() <= cells).unwrap_or_else(|| short(state, theme))
     };
     line.style = theme.style(Role::Plain);
     lines(frame, screen.steps, vec![line]);
 }
 
-fn steps(state: &State, theme: Theme, between: &'static str) -> Line<'static> {
+/// The steps with their signs; with `proof`, what came of the load stands behind verify.
+fn steps(state: &State, theme: Theme, between: &'static str, proof: bool) -> Line<'static> {
+    let load = state.report().and_then(|report| report.load.as_ref()).filter(|_| proof);
+    let mut proved = false;
     let mut spans = Vec::new();
     for step in Step::ALL {
         let (sign, role) = mark(state, step).sign();
         let word = if role == Role::Good { Role::Plain } else { role };
         if !spans.is_empty() {
-            spans.push(theme.span(between, Role::Quiet));
+            // A word stands off from the line behind it, as a sign does not.
+            let air = if proved && between.starts_with('─') { " " } else { "" };
+            spans.push(theme.span(format!("{air}{between}"), Role::Quiet));
         }
         spans.push(theme.span(step.title(), word));
         spans.push(Span::raw(" "));
         spans.push(theme.span(sign, role));
+        let load = load.filter(|_| step == Step::Verify);
+        proved = load.is_some();
+        if let Some(load) = load {
+            spans.push(theme.span(format!(" {}", load::word(load.verdict)), load::role(load.verdict)));
+        }
     }
     Line::from(spans)
 }

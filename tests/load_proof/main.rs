@@ -8,8 +8,11 @@ mod bundle;
 mod lab;
 mod probes;
 mod python;
+mod steps;
 #[path = "../ci/strict.rs"]
 mod strict;
+#[path = "../support/mod.rs"]
+mod support;
 mod unruly;
 
 use libtest_mimic::{Arguments, Failed, Trial};
@@ -28,6 +31,7 @@ fn trial(name: &str, needs: Result<(), String>, run: Test) -> Trial {
 fn main() {
     let arguments = Arguments::from_args();
     let linux = || if cfg!(target_os = "linux") { Ok(()) } else { Err("loading is tried on Linux alone".to_owned()) };
+    let glibc = || if cfg!(target_env = "gnu") { linux() } else { Err("musl's loader lists nothing".to_owned()) };
     let calls = || match cfg!(all(target_arch = "x86_64", target_env = "gnu")) {
         true => linux(),
         false => Err("no call comes from the artifact here".to_owned()),
@@ -38,6 +42,7 @@ fn main() {
         trial("a_library_of_the_build_is_no_proof", linux(), bundle::build_path_leaks_in),
         trial("the_build_stays_out_of_reach_around_the_bundle", linux(), bundle::scratch_inside_the_build),
         trial("a_library_that_is_loaded_first_answers", linux(), bundle::preloaded),
+        trial("a_program_is_asked_for_and_not_run", glibc(), bundle::programs),
         trial("what_is_not_loaded_has_a_reason", linux(), bundle::not_tried),
         trial("a_library_that_never_ends_is_ended", linux(), unruly::endless),
         trial("a_library_that_crashes_fails_with_its_signal", linux(), unruly::crashes),
@@ -56,6 +61,9 @@ fn main() {
             calls().and_then(|()| python::has_python()),
             python::probes,
         ),
+        trial("cargos_outputs_are_loaded_in_the_verify_step", linux(), steps::cargo_outputs),
+        trial("what_does_not_load_refuses_the_verify_step", linux(), steps::refused),
+        trial("the_demo_lab_goes_to_the_end", linux(), steps::demo_lab),
     ];
     libtest_mimic::run(&arguments, trials).exit();
 }

@@ -134,6 +134,7 @@ pub fn options(mode: Mode, observer: Option<Observer>) -> SessionOptions {
         staging: None,
         scratch: PathBuf::from("/nonexistent"),
         editor: Box::new(Builtin::default()),
+        loading: None,
         observer,
     }
 }

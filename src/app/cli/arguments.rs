@@ -94,12 +94,22 @@ pub struct Common {
     /// The interpreter to ask for the extension's file name suffix.
     #[arg(long, global = true, value_name = "PYTHON")]
     pub interpreter: Option<PathBuf>,
+    /// A remedy for a library that is opened at run time, as part of the plan; can be given several times. KIND is add-rpath,
+    /// add-needed, keep-soname, keep-name or preload; without ARTIFACT, for all that are seen to open NAME.
+    #[arg(long, global = true, value_name = "KIND:NAME[@ARTIFACT]")]
+    pub adopt: Vec<String>,
+    /// Which artifacts the verify step loads in a process of their own, which runs their code; auto: those that cargo made here.
+    #[arg(long, global = true, value_enum, default_value = "auto")]
+    pub load: LoadName,
     /// Where files are staged; by default `<target>/wheelwright`.
     #[arg(long, global = true, value_name = "DIR")]
     pub staging_dir: Option<PathBuf>,
     /// Work on copies in a scratch directory; leave the target directory alone.
     #[arg(long, global = true)]
     pub sandbox: bool,
+    /// A saved `wheelwright/trace/1` document: mark what that run opened. It may be of another machine.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub trace: Option<PathBuf>,
     /// Who edits ELF files.
     #[arg(long, global = true, value_enum, default_value = "builtin")]
     pub patcher: PatcherName,
@@ -127,6 +137,17 @@ pub enum ModeName {
     Repair,
     /// For an editable install.
     Editable,
+}
+
+/// `--load`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LoadName {
+    /// All.
+    Always,
+    /// Cargo's own outputs.
+    Auto,
+    /// None.
+    Never,
 }
 
 /// `--patcher`.
@@ -206,9 +227,15 @@ pub struct Audit {
     /// Look for instructions that the architecture's baseline does not have.
     #[arg(long)]
     pub instructions: bool,
+    /// Say what is opened at run time (dlopen and its like), what would come of it in the bundle, and what can be done.
+    #[arg(long)]
+    pub dlopen: bool,
     /// Name the package that owns each library, not of the external ones only.
     #[arg(long)]
     pub owners: bool,
+    /// Try every remedy for what is opened and not found in the bundle. Runs code, by --load only that of cargo's own outputs.
+    #[arg(long)]
+    pub try_remedies: bool,
     /// Say what it would take to bear this platform tag.
     #[arg(long, value_name = "TAG")]
     pub reach: Option<String>,

@@ -1,22 +1,28 @@
 //! From the command line's paths and options to a project and a session on it.
 
-use super::arguments::{Common, ModeName, PatcherName};
-use super::environment;
+use super::arguments::{Common, LoadName, ModeName, PatcherName};
 use super::output::Output;
 use super::torn;
+use super::{adopt, environment};
 use crate::engine::Context;
 use crate::engine::audit::{AuditOptions, Lenses, Questions, Tag};
 use crate::engine::deps::{GlibcVersion, LoaderInputs, Maker, host_libc, hwcaps_of_level, level_names};
+use crate::engine::dlopen::proof::{Loading, Which};
 use crate::engine::owners::Owners;
 use crate::engine::project::{DiscoverOptions, Project, discover, sandboxed};
 use crate::engine::repair::{Builtin, EditOptions, Editor, Mode, Patchelf, RepairOptions};
 use crate::engine::report::audit::Host;
+use crate::engine::report::trace::TraceDocument;
 use crate::engine::stage::{Session, SessionOptions};
 use color_eyre::Result;
 use color_eyre::eyre::eyre;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 use tempfile::TempDir;
+
+/// How long one artifact may take to load.
+const LONGEST_LOAD: Duration = Duration::from_secs(60);
 
 /// Finds what `paths` name.
 ///
@@ -109,7 +115,9 @@ pub fn open(
         output.note(format_args!("working on copies in {}", scratch.path().display()));
         sandbox = Some(scratch);
     }
-    Ok(Opened { session: session(project, common, look)?, sandbox })
+    let mut session = session(project, common, look)?;
+    adopt::adopt(&mut session, common, context)?;
+    Ok(Opened { session, sandbox })
 }
 
 /// Whether one of the session's artifacts could not be read.
@@ -143,6 +151,7 @@ pub fn audit_options(common: &Common, look: Look) -> Result<AuditOptions> {
         questions: look.questions,
         owners: owners(common)?,
         hash: common.hash,
+        trace: common.trace.as_deref().map(trace).transpose()?,
         ..AuditOptions::new(loader)
     })
 }
@@ -161,8 +170,21 @@ fn options(common: &Common, look: Look) -> Result<SessionOptions> {
         staging: common.staging_dir.as_deref().map(staging).transpose()?,
         scratch: environment::scratch_directory(),
         editor: editor(common)?,
+        loading: loading(common),
         observer: None,
     })
+}
+
+/// Who loads artifacts; nobody where another system's root is looked at, whose libraries this machine has not.
+fn loading(common: &Common) -> Option<Loading> {
+    let which = match common.load {
+        LoadName::Never => return None,
+        LoadName::Auto if common.sysroot.is_some() => return None,
+        LoadName::Auto => Which::Outputs,
+        LoadName::Always => Which::All,
+    };
+    let interpreter = common.interpreter.clone().or_else(environment::python);
+    Some(Loading::new(environment::own_executable()?, interpreter, which, environment::clock(LONGEST_LOAD)))
 }
 
 /// Who can be asked whom a file belongs to.
@@ -172,6 +194,24 @@ fn options(common: &Common, look: Look) -> Result<SessionOptions> {
 pub fn owners(common: &Common) -> Result<Arc<Owners>> {
     let sysroot = common.sysroot.as_deref().map(sysroot).transpose()?;
     Ok(Arc::new(Owners::new(sysroot.as_deref())))
+}
+
+/// The largest trace that is read: a run of minutes with hundreds of processes stays far below.
+const TRACE: u64 = 256 << 20;
+
+fn trace(file: &Path) -> Result<Arc<TraceDocument>> {
+    let name = file.display();
+    let size = std::fs::metadata(file).map_err(|error| eyre!("--trace {name}: {error}"))?.len();
+    if size > TRACE {
+        return Err(eyre!("--trace {name}: is larger than any trace ({} MiB)", size >> 20));
+    }
+    let text = std::fs::read(file).map_err(|error| eyre!("--trace {name}: {error}"))?;
+    let trace: TraceDocument = serde_json::from_slice(&text)
+        .map_err(|error| eyre!("--trace {name}: is no saved trace: {error}; `wheelwright trace --json` makes one"))?;
+    match trace.schema.as_str() {
+        "wheelwright/trace/1" => Ok(Arc::new(trace)),
+        other => Err(eyre!("--trace {name}: is a document of another kind: {other}")),
+    }
 }
 
 fn glibc(version: &str) -> Result<GlibcVersion> {

@@ -3,7 +3,9 @@
 use super::arguments::{Audit, Common};
 use super::artifacts::Look;
 use super::output::{Output, Tone};
-use super::{FINDINGS, OK, TROUBLE, artifacts, audit_instructions, audit_reach, audit_symbols, environment};
+use super::{
+    FINDINGS, OK, TROUBLE, adopt, artifacts, audit_dlopen, audit_instructions, audit_reach, audit_symbols, environment,
+};
 use crate::engine::audit::{Lenses, Questions, Tag};
 use crate::engine::report::audit::{ArtifactReport, AuditDocument, Finding, NodeRole, Severity};
 use crate::engine::report::words::{self, counted};
@@ -24,15 +26,19 @@ pub fn audit(arguments: &Audit, common: &Common, output: &mut Output) -> Result<
     let questions = Questions {
         symbols: arguments.symbols,
         instructions: arguments.instructions,
+        dlopen: says_all(arguments, common),
         owners: arguments.owners,
         reach: arguments.reach.as_deref().map(Tag::parse).transpose()?,
     };
     let mut opened = artifacts::open(&arguments.paths, common, Look { lenses, questions }, &context, output)?;
+    if arguments.try_remedies {
+        adopt::try_remedies(&mut opened.session, &context)?;
+    }
     let document = opened.session.audit_document(artifacts::host(), &context)?;
     if arguments.json {
         output.json(&document)?;
     } else {
-        print(&document, common.verbose, output)?;
+        print(&document, (arguments, common), output)?;
     }
     for note in opened.session.owners().notes() {
         output.note(format_args!("note: {note}"));
@@ -46,9 +52,14 @@ pub fn audit(arguments: &Audit, common: &Common, output: &mut Output) -> Result<
     })
 }
 
-fn print(document: &AuditDocument, verbose: bool, output: &mut Output) -> Result<()> {
+/// Whether everything is to be said of what is opened at run time.
+fn says_all(arguments: &Audit, common: &Common) -> bool {
+    arguments.dlopen || arguments.try_remedies || common.trace.is_some()
+}
+
+fn print(document: &AuditDocument, asked: (&Audit, &Common), output: &mut Output) -> Result<()> {
     for artifact in &document.artifacts {
-        print_artifact(artifact, verbose, output)?;
+        print_artifact(artifact, asked, output)?;
         output.line("")?;
     }
     let summary = &document.summary;
@@ -69,7 +80,12 @@ fn print(document: &AuditDocument, verbose: bool, output: &mut Output) -> Result
     ))
 }
 
-fn print_artifact(artifact: &ArtifactReport, verbose: bool, output: &mut Output) -> Result<()> {
+fn print_artifact(
+    artifact: &ArtifactReport,
+    (arguments, common): (&Audit, &Common),
+    output: &mut Output,
+) -> Result<()> {
+    let verbose = common.verbose;
     let size = artifact.size.map_or_else(|| "not there".to_owned(), words::bytes);
     let name = output.tone(Tone::Strong, &artifact.name);
     output.line(format_args!(
@@ -109,6 +125,10 @@ fn print_artifact(artifact: &ArtifactReport, verbose: bool, output: &mut Output)
     }
     if let Some(reach) = artifact.policy.as_ref().and_then(|policy| policy.reach.as_ref()) {
         audit_reach::print(reach, verbose, output)?;
+    }
+    if let Some(opened) = &artifact.dlopen {
+        let all = says_all(arguments, common);
+        audit_dlopen::print(opened, audit_dlopen::Said { all, verbose }, output)?;
     }
     for finding in &artifact.findings {
         print_finding(finding, verbose, output)?;

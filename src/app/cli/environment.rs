@@ -1,6 +1,7 @@
 //! What the process's environment says, read in one place and handed to the engine as plain values.
 
 use crate::engine::Context;
+use crate::engine::dlopen::proof::StartClock;
 use color_eyre::Result;
 use color_eyre::eyre::{WrapErr, eyre};
 use std::ffi::OsString;
@@ -41,6 +42,28 @@ pub fn program(name: &Path) -> Result<PathBuf> {
         None if bare => Err(eyre!("--host {}: there is no such file here and no such program on PATH", name.display())),
         None => Err(eyre!("--host {}: there is no such file", name.display())),
     }
+}
+
+/// A Python interpreter on `PATH`.
+#[must_use]
+pub fn python() -> Option<PathBuf> {
+    on_path("python3").or_else(|| on_path("python"))
+}
+
+/// This program, to be started again. On Linux by its inode: another build may lie at its path by now.
+#[must_use]
+pub fn own_executable() -> Option<PathBuf> {
+    let by_inode = PathBuf::from("/proc/self/exe");
+    if by_inode.exists() { Some(by_inode) } else { std::env::current_exe().ok() }
+}
+
+/// A clock for what may take no longer than `limit`.
+#[must_use]
+pub fn clock(limit: Duration) -> StartClock {
+    Arc::new(move || {
+        let begun = Instant::now();
+        Box::new(move || begun.elapsed() > limit)
+    })
 }
 
 fn on_path(program: &str) -> Option<PathBuf> {

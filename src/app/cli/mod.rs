@@ -1,8 +1,10 @@
 //! The command line: what can be asked, and who answers it. Commands and screen are peers over the engine.
 
+mod adopt;
 mod arguments;
 mod artifacts;
 mod audit;
+mod audit_dlopen;
 mod audit_instructions;
 mod audit_reach;
 mod audit_symbols;

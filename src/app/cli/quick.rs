@@ -3,7 +3,7 @@
 //! The types are those of the whole command line. What they don't take, `--help` included, is left to it, so that there is one
 //! wording of every message.
 
-use super::arguments::{Cli, ColorChoice, Command, Common, ModeName, PatcherName};
+use super::arguments::{Cli, ColorChoice, Command, Common, LoadName, ModeName, PatcherName};
 use super::elf::Elf;
 use clap::{Args, Parser};
 use std::ffi::OsString;
@@ -56,6 +56,7 @@ fn elf(words: impl Iterator<Item = OsString>) -> Option<Cli> {
 fn unsaid() -> Common {
     Common {
         compatibility: None,
+        trace: None,
         mode: ModeName::Repair,
         dist_name: None,
         module_name: None,
@@ -66,6 +67,8 @@ fn unsaid() -> Common {
         cpu: None,
         exclude: Vec::new(),
         interpreter: None,
+        adopt: Vec::new(),
+        load: LoadName::Auto,
         staging_dir: None,
         sandbox: false,
         patcher: PatcherName::Builtin,

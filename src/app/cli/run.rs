@@ -146,6 +146,13 @@ fn print(document: &RunDocument, output: &mut Output) -> Result<()> {
         let word = if state.edited { "patched" } else { "untouched" };
         output.line(format_args!("{word:<12} {}", state.path.display()))?;
     }
+    for load in &document.loads {
+        let name = load.artifact.file_name().unwrap_or_default().to_string_lossy();
+        output.line(format_args!("{name}: {}: {}", load.verdict.words(), load.why))?;
+        if let Some(said) = &load.started {
+            output.line(format_args!("{name}: its own start then fails: {said}"))?;
+        }
+    }
     for bundle in &document.bundles {
         output.line(format_args!("{:<12} {}", "bundle", bundle.display()))?;
     }

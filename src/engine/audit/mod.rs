@@ -36,10 +36,13 @@ use crate::engine::binary::{self, Binary, Format, ObjectKind, RunPath};
 use crate::engine::deps::{
     CrateTree, Graph, Libc, Loader, LoaderInputs, Placed, crate_tree_below, differences, pipe_on_the_way,
 };
+use crate::engine::dlopen::evidence;
 use crate::engine::file::{ReadAt, Windows, sha256};
 use crate::engine::owners::Owners;
 use crate::engine::project::Artifact;
 use crate::engine::report::audit::{ArtifactKind, ArtifactReport, ExternalLibrary};
+use crate::engine::report::dlopen::DlopenReport;
+use crate::engine::report::trace::TraceDocument;
 use crate::engine::{Context, Error, Result};
 use demands::Demands;
 use evaluate::Evaluation;
@@ -80,6 +83,8 @@ pub struct AuditOptions {
     pub expected_entry_point: Option<String>,
     /// Whom files belong to; shared by the audits of a session, so that databases are read once.
     pub owners: Arc<Owners>,
+    /// A run that was traced before: what it opened is set against what the artifact may open.
+    pub trace: Option<Arc<TraceDocument>>,
 }
 
 impl AuditOptions {
@@ -96,6 +101,7 @@ impl AuditOptions {
             ld_paths: Vec::new(),
             expected_entry_point: None,
             owners: Arc::new(Owners::new(None)),
+            trace: None,
         }
     }
 
@@ -160,6 +166,14 @@ fn look(found: &mut Audit, artifact: &Artifact, clean: &Path, options: &AuditOpt
     let binary = binary::read(&windows)?;
     found.report.slices = blank::slices(&binary, artifact);
     found.run_path = binary.slices.first().and_then(search_path::heeded).cloned();
+    if options.lenses == Lenses::Both {
+        found.report.dlopen = Some(match evidence::imports(&binary, &windows, context) {
+            Ok(imports) => DlopenReport { imports, ..DlopenReport::default() },
+            Err(Error::Cancelled) => return Err(Error::Cancelled),
+            // The rest of the file is as good as it was.
+            Err(error) => DlopenReport { notes: vec![error.to_string()], ..DlopenReport::default() },
+        });
+    }
     let placed = Placed { read_from: clean, loaded_as: &artifact.loaded_as };
     let inputs = options.inputs_for(artifact);
     let job = Job { artifact, binary: &binary, source: &windows, placed, inputs, options, context };

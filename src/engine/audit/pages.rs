@@ -1,13 +1,15 @@
 //! The page of each finding: what it is, why it matters, how to see it, how to mend it. Part of the program, so that
 //! `explain` and the screen need no files.
 
-const PAGES: [(&str, &str); 23] = [
+const PAGES: [(&str, &str); 25] = [
     ("WW001", include_str!("../../../assets/findings/WW001.md")),
     ("WW002", include_str!("../../../assets/findings/WW002.md")),
     ("WW003", include_str!("../../../assets/findings/WW003.md")),
     ("WW004", include_str!("../../../assets/findings/WW004.md")),
     ("WW005", include_str!("../../../assets/findings/WW005.md")),
     ("WW006", include_str!("../../../assets/findings/WW006.md")),
+    ("WW007", include_str!("../../../assets/findings/WW007.md")),
+    ("WW008", include_str!("../../../assets/findings/WW008.md")),
     ("WW009", include_str!("../../../assets/findings/WW009.md")),
     ("WW010", include_str!("../../../assets/findings/WW010.md")),
     ("WW011", include_str!("../../../assets/findings/WW011.md")),
@@ -67,6 +69,7 @@ mod tests {
         let sources = [
             include_str!("findings/answer.rs"),
             include_str!("findings/cache.rs"),
+            include_str!("findings/dlopen.rs"),
             include_str!("findings/edit.rs"),
             include_str!("findings/editable.rs"),
             include_str!("findings/hardening.rs"),

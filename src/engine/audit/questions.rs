@@ -19,6 +19,8 @@ pub struct Questions {
     pub symbols: bool,
     /// Which instructions the architecture's baseline does not have.
     pub instructions: bool,
+    /// What it may open at run time, and what would come of it.
+    pub dlopen: bool,
     /// Which package owns each library of the trees.
     pub owners: bool,
     /// What it would take to bear this tag.
@@ -32,6 +34,8 @@ pub enum Question {
     Symbols,
     /// Which instructions the architecture's baseline does not have.
     Instructions,
+    /// What it may open at run time, and what would come of it.
+    Dlopen,
     /// Which package owns each library of the trees.
     Owners,
     /// What it would take to bear this tag.
@@ -45,6 +49,7 @@ impl Question {
         match self {
             Self::Symbols => "bind symbols",
             Self::Instructions => "decode instructions",
+            Self::Dlopen => "look for dlopen",
             Self::Owners => "find owners",
             Self::Reach(_) => "what it takes",
         }
@@ -57,6 +62,7 @@ impl Question {
         match self {
             Self::Symbols => slices().any(|slice| slice.symbols.is_some()),
             Self::Instructions => slices().any(|slice| slice.instructions.is_some()),
+            Self::Dlopen => report.dlopen.as_ref().is_some_and(|opened| opened.candidates.is_some()),
             Self::Owners => slices()
                 .filter_map(|slice| slice.tree.as_ref())
                 .any(|tree| tree.nodes.iter().any(|n| n.owner.is_some())),
@@ -74,6 +80,7 @@ impl From<Question> for Questions {
         match question {
             Question::Symbols => Self { symbols: true, ..none },
             Question::Instructions => Self { instructions: true, ..none },
+            Question::Dlopen => Self { dlopen: true, ..none },
             Question::Owners => Self { owners: true, ..none },
             Question::Reach(tag) => Self { reach: Some(tag), ..none },
         }

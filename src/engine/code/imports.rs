@@ -76,7 +76,7 @@ impl Imports {
             tables_of_relocations.push((DT_JMPREL, DT_PLTRELSZ));
         }
         for (start, size) in tables_of_relocations {
-            each_relocation(source, tables, (start, size), context, &mut |place, info| {
+            each_relocation(source, tables, (start, size), context, &mut |place, info, _| {
                 let Some(symbol) = wanted.get(&(info >> 32)) else { return Ok(()) };
                 imports.add(Kind::of(tables.header.e_machine, info as u32), place, symbol);
                 let all = imports.slots.len() + imports.copies.len() + imports.words.len();
@@ -151,13 +151,17 @@ fn version_of(code: &Code<'_>, index: u64) -> Result<Option<String>> {
     Ok(versions.find(|need| need.index == version).map(|need| need.name.to_text().into_owned()))
 }
 
-/// Calls `visit` with the place and the `r_info` of each entry of the table of `Elf64_Rela` at the two dynamic tags.
-fn each_relocation(
+/// Calls `visit` with the place, the `r_info` and the addend of each entry of the table of `Elf64_Rela` at the two dynamic
+/// tags.
+///
+/// # Errors
+/// [`Error::Malformed`] when the table leads out of the file, [`Error::Cancelled`], and what `visit` returns.
+pub(super) fn each_relocation(
     source: &dyn ReadAt,
     tables: &Tables,
     (start, size): (u64, u64),
     context: &Context,
-    visit: &mut dyn FnMut(u64, u64) -> Result<()>,
+    visit: &mut dyn FnMut(u64, u64, u64) -> Result<()>,
 ) -> Result<()> {
     let (Some(address), Some(size)) = (tables.dynamic_value(start), tables.dynamic_value(size)) else { return Ok(()) };
     let Some((offset, rest)) = tables.file_offset(address) else { return Ok(()) };
@@ -171,8 +175,8 @@ fn each_relocation(
             let (longs, _) = entry.as_chunks::<8>();
             let long =
                 |bytes: &[u8; 8]| if tables.is_big { u64::from_be_bytes(*bytes) } else { u64::from_le_bytes(*bytes) };
-            if let [place, info, _] = longs {
-                visit(long(place), long(info))?;
+            if let [place, info, addend] = longs {
+                visit(long(place), long(info), long(addend))?;
             }
         }
         done += some;

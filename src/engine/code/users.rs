@@ -52,7 +52,7 @@ pub fn users_of_symbols(
     }
     let Some(code) = Code::find(slice, source, context)? else { return Ok(None) };
     let imports = Imports::find(&code, symbols, context)?;
-    let stubs = stubs(&code, &imports)?;
+    let stubs = stubs(&code, &imports.slots)?;
     let mut users: BTreeSet<(usize, Owner)> = BTreeSet::new();
     if !imports.slots.is_empty() || !imports.copies.is_empty() {
         let fixed = code.details.tables.header.e_type == ET_EXEC;
@@ -94,10 +94,13 @@ fn is_start_code(code: &Code<'_>, owner: Owner) -> bool {
         && matches!(name_of(code, owner).as_str(), "deregister_tm_clones" | "register_tm_clones")
 }
 
-/// The addresses of the stubs that jump through the slots of `imports`.
-fn stubs(code: &Code<'_>, imports: &Imports) -> Result<BTreeMap<u64, usize>> {
+/// The addresses of the stubs that jump through `slots`, each with the number of its slot's symbol.
+///
+/// # Errors
+/// [`crate::engine::Error::Malformed`] and [`crate::engine::Error::Io`] when the stubs can't be read.
+pub(super) fn stubs(code: &Code<'_>, slots: &BTreeMap<u64, usize>) -> Result<BTreeMap<u64, usize>> {
     let mut stubs = BTreeMap::new();
-    if imports.slots.is_empty() {
+    if slots.is_empty() {
         return Ok(stubs);
     }
     for place in code.places.iter().filter(|place| place.stubs) {
@@ -109,7 +112,7 @@ fn stubs(code: &Code<'_>, imports: &Imports) -> Result<BTreeMap<u64, usize>> {
                 let Decoded::Instruction(instruction) = decoded else { return };
                 if instruction.code() == X86::Jmp_rm64
                     && instruction.is_ip_rel_memory_operand()
-                    && let Some(symbol) = imports.slots.get(&instruction.ip_rel_memory_address())
+                    && let Some(symbol) = slots.get(&instruction.ip_rel_memory_address())
                 {
                     stubs.insert(instruction.ip(), *symbol);
                     // With branch tracking the stub begins with the mark of a branch's target.
@@ -126,16 +129,16 @@ fn stubs(code: &Code<'_>, imports: &Imports) -> Result<BTreeMap<u64, usize>> {
 }
 
 /// The addresses that are looked for.
-struct Targets<'a> {
-    imports: &'a Imports,
-    stubs: &'a BTreeMap<u64, usize>,
+pub(super) struct Targets<'a> {
+    pub(super) imports: &'a Imports,
+    pub(super) stubs: &'a BTreeMap<u64, usize>,
     /// Whether the program lies at fixed addresses, which its code may name outright.
-    fixed: bool,
+    pub(super) fixed: bool,
 }
 
 impl Targets<'_> {
     /// The symbol that `instruction` uses.
-    fn of(&self, instruction: &Instruction) -> Option<usize> {
+    pub(super) fn of(&self, instruction: &Instruction) -> Option<usize> {
         if instruction.op0_kind() == OpKind::NearBranch64 {
             return self.stubs.get(&instruction.near_branch64()).copied();
         }

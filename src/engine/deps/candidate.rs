@@ -7,10 +7,9 @@
 
 use super::abi::{self, AbiMatch};
 use super::inputs::Libc;
-use super::objects::{Looked, Object, Objects};
+use super::objects::{Looked, Object};
 use crate::engine::binary::{Arch, Binary, Endian, Format};
 use crate::engine::report::audit::Rejection;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 const FLAGS_1: u64 = 0x6fff_fffb;
@@ -39,9 +38,9 @@ pub(super) enum Verdict {
     Ends(Rejection, &'static str),
 }
 
-/// Judges what lies at `path`, or why nothing does, for a process of machine `wanted`.
-pub(super) fn judge(objects: &Objects, path: std::io::Result<PathBuf>, wanted: &Arch, judge: Judge) -> Verdict {
-    let verdict = match path.map_or_else(|error| Looked::failed(&error), |path| objects.look(&path)) {
+/// Judges what was `looked` at for a process of machine `wanted`.
+pub(super) fn judge(looked: Looked, wanted: &Arch, judge: Judge) -> Verdict {
+    let verdict = match looked {
         Looked::Missing => return Verdict::PassedOver(Rejection::Missing),
         Looked::Unreadable => return Verdict::PassedOver(Rejection::Unreadable),
         Looked::Broken => match judge {

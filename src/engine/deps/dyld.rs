@@ -50,6 +50,35 @@ pub(super) fn places(process: &Process<'_>, nodes: &[Node], requester: usize, na
     vec![places.into()]
 }
 
+/// Everywhere that dyld looks for `name` as dlopen(3) passes it. A name without a slash is sought in the run paths of the
+/// caller and of the program, in the working directory, then in `/usr/local/lib` and `/usr/lib` (macOS's dlopen(3)). The
+/// shared cache is not looked into.
+pub(super) fn opening_places(
+    process: &Process<'_>,
+    nodes: &[Node],
+    requester: Option<usize>,
+    name: &Name,
+) -> Vec<Group> {
+    let bytes = name.as_bytes();
+    let Some(root) = nodes.first() else { return Vec::new() };
+    if bytes.contains(&b'/') {
+        return places(process, nodes, requester.unwrap_or(0), name);
+    }
+    let mut found = Vec::new();
+    for (_, owner) in requester.into_iter().flat_map(|id| chain(nodes, id)) {
+        found.extend(rpath_places(process, (owner, SearchRule::Rpath), root, bytes));
+    }
+    if requester.is_none_or(|id| process.is_opened(id)) && process.opened_from.is_some() {
+        found.extend(rpath_places(process, (root, SearchRule::MainRpath), root, bytes));
+    }
+    let here = process.inputs.current_directory.join(as_path(bytes));
+    found.push(seen(process, Place::new(SearchRule::Relative, At::File(here))));
+    for directory in ["/usr/local/lib", "/usr/lib"] {
+        found.push(Place::new(SearchRule::Default, At::File(Path::new(directory).join(as_path(bytes)))));
+    }
+    vec![found.into(), process.added_places(|path| At::Directory(path.to_path_buf()))]
+}
+
 /// A place that an anchor gives is a path of this machine: it lies in the sysroot where its object does.
 fn seen(process: &Process<'_>, place: Place) -> Place {
     let At::File(path) = &place.at else { return place };

@@ -20,26 +20,30 @@ use std::sync::Arc;
 const FLAGS_1: u64 = 0x6fff_fffb;
 const NO_DEFAULT_LIBRARIES: u64 = 0x800;
 
-/// Everywhere that glibc looks for `name`, its tokens filled in, on behalf of node `requester`, in its order.
-pub(super) fn places(process: &Process<'_>, nodes: &[Node], requester: usize, name: &Name) -> Vec<Group> {
-    let Some(node) = nodes.get(requester) else { return Vec::new() };
+/// Everywhere that glibc looks for `name`, its tokens filled in, on behalf of node `requester`, in its order; without one, for
+/// code that has no search path of its own.
+pub(super) fn places(process: &Process<'_>, nodes: &[Node], requester: Option<usize>, name: &Name) -> Vec<Group> {
     if name.as_bytes().contains(&b'/') {
         return vec![Arc::new([path_place(process, name)])];
     }
-    let Some(slice) = node.loaded() else { return Vec::new() };
+    let asking = requester.and_then(|id| Some((id, nodes.get(id)?)));
+    if requester.is_some() && asking.and_then(|(_, node)| node.loaded()).is_none() {
+        return Vec::new();
+    }
     let mut groups = Vec::new();
-    let runpath = run_path(slice, RunPathTag::Runpath);
+    let runpath = asking.and_then(|(id, node)| Some((id, node, run_path(node.loaded()?, RunPathTag::Runpath)?)));
     if runpath.is_none() {
         groups.extend(rpaths(process, nodes, requester));
     }
     if let (Some(variable), Some(main)) = (&process.inputs.ld_library_path, nodes.first()) {
         groups.push(process.lists.variable(|| Reading::variable(process, main).places(variable.as_bytes())));
     }
-    if let Some(text) = runpath {
+    if let Some((id, node, text)) = runpath {
         let make = || Reading::run_path(process, node, SearchRule::Runpath).places(text.as_bytes());
-        groups.push(process.lists.run_path(requester, RunPathTag::Runpath, make));
+        groups.push(process.lists.run_path(id, RunPathTag::Runpath, make));
     }
-    let defaults = if has_no_default_libraries(slice) { Defaults::Left } else { Defaults::Searched };
+    let leaves = asking.and_then(|(_, node)| node.loaded()).is_some_and(has_no_default_libraries);
+    let defaults = if leaves { Defaults::Left } else { Defaults::Searched };
     groups.extend(cache_place(process, name, defaults).map(|place| -> Group { Arc::new([place]) }));
     groups.push(conf_places(process, defaults).into());
     if defaults == Defaults::Searched {
@@ -63,9 +67,9 @@ fn has_no_default_libraries(slice: &Slice) -> bool {
 }
 
 /// The DT_RPATH lists of `requester` and of those that it was loaded for, up to the root.
-fn rpaths(process: &Process<'_>, nodes: &[Node], requester: usize) -> Vec<Group> {
+fn rpaths(process: &Process<'_>, nodes: &[Node], requester: Option<usize>) -> Vec<Group> {
     let mut groups = Vec::new();
-    let mut next = Some(requester);
+    let mut next = requester;
     while let Some(id) = next.and_then(|from| process.lists.bearer(nodes, from, |node| rpath(node).is_some())) {
         let Some(node) = nodes.get(id) else { break };
         let text = rpath(node).map(Name::as_bytes).unwrap_or_default();
@@ -75,7 +79,7 @@ fn rpaths(process: &Process<'_>, nodes: &[Node], requester: usize) -> Vec<Group>
     }
     // The chain of what was opened at run time ends there; the program's own list comes after it (`_dl_map_object`).
     if let Some((main, text)) = nodes.first().and_then(|main| Some((main, rpath(main)?.as_bytes())))
-        && process.is_opened(requester)
+        && requester.map_or(process.opened_from.is_some(), |id| process.is_opened(id))
     {
         let make = || Reading::run_path(process, main, SearchRule::MainRpath).places(text);
         groups.push(process.lists.main_rpath(make));

@@ -46,7 +46,8 @@ pub(super) fn narrow(graph: Graph, artifact: usize) -> Graph {
     }
 }
 
-fn reached(graph: &Graph, artifact: usize) -> Vec<bool> {
+/// Whether node `artifact` comes to each node by what it needs.
+pub(super) fn reached(graph: &Graph, artifact: usize) -> Vec<bool> {
     let mut needs: Vec<Vec<usize>> = vec![Vec::new(); graph.nodes.len()];
     for edge in &graph.edges {
         if let Some(of_node) = needs.get_mut(edge.from) {

@@ -3,11 +3,13 @@
 //! The engine reads no environment and no working directory; the caller fills [`LoaderInputs`] in.
 
 use super::ldso::GlibcVersion;
+use super::overlay::Overlay;
 use super::processor::{Maker, host_hwcaps, host_maker};
 use super::sysroot::{Root, View};
 use crate::engine::binary::{Binary, Slice};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// An artifact and the path that the loader would know it by.
 #[derive(Debug, Clone, Copy)]
@@ -69,6 +71,8 @@ pub struct LoaderInputs {
     /// The loader's default directories; `None` for those that stand in the loader that is found, or, where none is, for those
     /// that the directory layout suggests.
     pub default_directories: Option<Vec<PathBuf>>,
+    /// Files that are seen though they are not there yet, and directories that are not seen; `None` for what there is.
+    pub overlay: Option<Arc<Overlay>>,
 }
 
 impl LoaderInputs {
@@ -89,6 +93,7 @@ impl LoaderInputs {
             glibc: None,
             cache_file: PathBuf::from("/etc/ld.so.cache"),
             default_directories: None,
+            overlay: None,
         }
     }
 }
@@ -99,7 +104,7 @@ impl LoaderInputs {
     #[must_use]
     pub fn libc_of(&self, binary: &Binary) -> Libc {
         let said = || self.libc.or_else(|| binary.slices.iter().find_map(libc_of_slice));
-        said().unwrap_or_else(|| libc_below(&Root::new(self.sysroot.as_deref())))
+        said().unwrap_or_else(|| libc_below(&Root::of(self)))
     }
 }
 

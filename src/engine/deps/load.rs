@@ -45,31 +45,8 @@ pub(super) fn load(
     inputs: &LoaderInputs,
     context: &Context,
 ) -> Result<Graph> {
-    let main = host.as_ref().unwrap_or(&artifact);
-    let judge = match main.node.binary.as_deref() {
-        Some(binary) if binary.format != Format::Elf => Judge::Other(binary.format),
-        binary => Judge::Elf(binary.map_or(Libc::Glibc, |binary| inputs.libc_of(binary))),
-    };
-    let arch = main.arch.clone();
-    let process = match judge {
-        Judge::Elf(libc) => {
-            let named = main.node.loaded().and_then(|slice| slice.interpreter.as_ref());
-            Process::elf(inputs, objects, &arch, (libc, named))
-        }
-        Judge::Other(_) => Process::other(inputs),
-    };
-    let loaded = Loaded::new(judge);
-    let mut load = Load {
-        objects,
-        process,
-        judge,
-        arch,
-        loaded,
-        interpreter: None,
-        queue: VecDeque::new(),
-        own_searches: OwnSearches::default(),
-        bounds: Bounds::default(),
-    };
+    let mut load = begin(objects, host.as_ref().unwrap_or(&artifact), inputs);
+    let judge = load.judge;
     let mut graph = match host {
         None => {
             load.run(artifact, context)?;
@@ -85,6 +62,33 @@ pub(super) fn load(
         versions::mark_unanswered(&mut graph);
     }
     Ok(graph)
+}
+
+/// A process that nothing is loaded into yet; it will begin with `main`.
+fn begin<'a>(objects: &'a Objects, main: &Start, inputs: &'a LoaderInputs) -> Load<'a> {
+    let judge = match main.node.binary.as_deref() {
+        Some(binary) if binary.format != Format::Elf => Judge::Other(binary.format),
+        binary => Judge::Elf(binary.map_or(Libc::Glibc, |binary| inputs.libc_of(binary))),
+    };
+    let arch = main.arch.clone();
+    let process = match judge {
+        Judge::Elf(libc) => {
+            let named = main.node.loaded().and_then(|slice| slice.interpreter.as_ref());
+            Process::elf(inputs, objects, &arch, (libc, named))
+        }
+        Judge::Other(_) => Process::other(inputs),
+    };
+    Load {
+        objects,
+        process,
+        judge,
+        arch,
+        loaded: Loaded::new(judge),
+        interpreter: None,
+        queue: VecDeque::new(),
+        own_searches: OwnSearches::default(),
+        bounds: Bounds::default(),
+    }
 }
 
 /// One load under way.
@@ -138,6 +142,7 @@ impl Load<'_> {
         let requester = (self.judge == Judge::Elf(Libc::Musl)).then_some(0);
         let id = self.loaded.add_root(Node { requester, ..artifact.node }, artifact.inode);
         self.process.artifact = id;
+        self.process.opened_from = Some(id);
         self.queue.push_back(id);
         self.walk(context)?;
         Ok(id)
@@ -229,7 +234,7 @@ impl Load<'_> {
             Some(found) => {
                 let by = found.by.clone();
                 let count = self.loaded.nodes().len();
-                let to = self.loaded.add_found(from, name, found);
+                let to = self.loaded.add_found(Some(from), name, found);
                 if to == count {
                     self.queue.push_back(to);
                 }
@@ -278,7 +283,7 @@ impl Load<'_> {
     fn places(&self, from: usize, name: &Name, how: Asked) -> Vec<Group> {
         let nodes = self.loaded.nodes();
         match self.judge {
-            Judge::Elf(Libc::Glibc) => glibc::places(&self.process, nodes, from, name),
+            Judge::Elf(Libc::Glibc) => glibc::places(&self.process, nodes, Some(from), name),
             // To musl nobody has asked for a preloaded library.
             Judge::Elf(Libc::Musl) => musl::places(&self.process, nodes, (how == Asked::ByNode).then_some(from), name),
             Judge::Other(Format::Pe) => windows::places(&self.process, nodes),
@@ -343,8 +348,8 @@ impl Load<'_> {
 
     fn add_interpreter(&mut self, name: Name, path: &Path, requester: Option<usize>) -> usize {
         let root = &self.process.root;
-        let binary = match root.openable(View::Process, path).map(|path| self.objects.look(&path)) {
-            Ok(Looked::Object(object)) => object.binary.clone(),
+        let binary = match self.objects.look_from(root, View::Process, path) {
+            Looked::Object(object) => object.binary.clone(),
             _ => None,
         };
         let paths = (root.shown_file(View::Process, path), root.real(View::Process, path).ok());
@@ -362,5 +367,8 @@ enum Asked {
     BeforeAll,
 }
 
+mod open;
 #[cfg(test)]
 mod tests;
+
+pub(super) use open::{Before, open};

@@ -11,7 +11,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 /// The objects loaded so far.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Loaded {
     judge: Judge,
     /// The graph as far as it is known.
@@ -63,13 +63,13 @@ impl Loaded {
     }
 
     /// The node of a library that a search found: a new one, or that of the same file under another name.
-    pub(super) fn add_found(&mut self, from: usize, name: &Name, found: Found) -> usize {
+    pub(super) fn add_found(&mut self, from: Option<usize>, name: &Name, found: Found) -> usize {
         let key = self.key(name);
         if let Some(&id) = self.inodes.get(&found.object.inode) {
             self.names.entry(key).or_insert(id);
             return id;
         }
-        let node = present(NodeKind::Library, name.clone(), (found.path, found.realpath), Some(from));
+        let node = present(NodeKind::Library, name.clone(), (found.path, found.realpath), from);
         let id = self.add(Node { binary: Some(found.binary), slice: found.slice, ..node });
         self.inodes.insert(found.object.inode, id);
         // musl compares a name with those that a search found, and a path was not searched for.
@@ -101,6 +101,14 @@ impl Loaded {
         let id = self.add(Node { name: name.clone(), ..absent(kind, Some(from)) });
         self.names.insert(self.key(name), id);
         id
+    }
+
+    /// Forgets every answer but the interpreter's, of which there is one for all namespaces (dlmopen(3)).
+    pub(super) fn begin_namespace(&mut self) {
+        let nodes = &self.graph.nodes;
+        let is_interpreter = |id: &usize| nodes.get(*id).is_some_and(|node| node.kind == NodeKind::Interpreter);
+        self.names.retain(|_, id| is_interpreter(id));
+        self.inodes.retain(|_, id| is_interpreter(id));
     }
 
     /// The node of an interpreter that is not there.
@@ -142,7 +150,7 @@ pub(super) fn present(
 }
 
 /// A node without a file.
-fn absent(kind: NodeKind, requester: Option<usize>) -> Node {
+pub(super) fn absent(kind: NodeKind, requester: Option<usize>) -> Node {
     Node {
         kind,
         name: Name::default(),

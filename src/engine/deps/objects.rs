@@ -4,6 +4,7 @@
 
 use super::cache::LoaderCache;
 use super::ldso::LdSo;
+use super::sysroot::{Root, View};
 use crate::engine::Result;
 use crate::engine::binary::{self, Binary};
 use crate::engine::file::{Identity, ReadAt, Windows};
@@ -64,6 +65,17 @@ pub(super) struct Objects {
 }
 
 impl Objects {
+    /// Looks at what the process of `root` calls `path`.
+    pub(super) fn look_from(&self, root: &Root, view: View, path: &Path) -> Looked {
+        match root.openable(view, path) {
+            Ok(path) => match root.overlay().and_then(|overlay| overlay.file(&path)) {
+                Some(object) => Looked::Object(object),
+                None => self.look(&path),
+            },
+            Err(error) => Looked::failed(&error),
+        }
+    }
+
     /// Looks at `path`, symbolic links followed.
     pub(super) fn look(&self, path: &Path) -> Looked {
         let metadata = match std::fs::metadata(path) {

@@ -48,6 +48,9 @@ pub(super) struct Process<'a> {
     pub(super) subdirectories: Subdirectories,
     /// The number of the artifact: 0, or that of what a program with nodes before it opens.
     pub(super) artifact: usize,
+    /// From which node on objects were opened by the program, which is node 0; `None` where nothing was, or by whom is not
+    /// known.
+    pub(super) opened_from: Option<usize>,
     /// The lists that were made.
     pub(super) lists: Lists,
 }
@@ -158,7 +161,7 @@ impl<'a> Process<'a> {
 
     /// The process of a Mach-O or PE file.
     pub(super) fn other(inputs: &'a LoaderInputs) -> Self {
-        let root = Root::new(inputs.sysroot.as_deref());
+        let root = Root::of(inputs);
         Self {
             inputs,
             working: root.view(&inputs.current_directory),
@@ -172,6 +175,7 @@ impl<'a> Process<'a> {
             conf: Vec::new(),
             subdirectories: Subdirectories::default(),
             artifact: 0,
+            opened_from: None,
             lists: Lists::default(),
         }
     }
@@ -205,7 +209,7 @@ impl<'a> Process<'a> {
 impl Process<'_> {
     /// Whether node `id` was loaded for what a program opened, and not for the program.
     pub(super) fn is_opened(&self, id: usize) -> bool {
-        self.artifact > 0 && id >= self.artifact
+        self.opened_from.is_some_and(|first| id >= first)
     }
 }
 

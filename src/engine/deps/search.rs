@@ -2,13 +2,12 @@
 
 use super::bounds::Bounds;
 use super::candidate::{Judge, Verdict, judge};
-use super::objects::{Object, Objects};
+use super::objects::{Looked, Object, Objects};
 use super::subdirectories::Subdirectories;
 use super::sysroot::{Root, View};
 use super::tokens::as_path;
 use crate::engine::binary::{Arch, Binary, Name};
 use crate::engine::report::audit::{Candidate, FoundBy, Rejection, SearchRule};
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -122,8 +121,8 @@ pub(super) fn search(objects: &Objects, request: Request<'_>, groups: &[Group]) 
                     outcome.gave_up = Some("this load looks at too many places; the search is cut here".into());
                     return outcome;
                 }
-                let openable = if exists { root.openable(place.view, &path) } else { Err(ErrorKind::NotFound.into()) };
-                let rejected = match judge(objects, openable, request.arch, request.judge) {
+                let looked = if exists { objects.look_from(root, place.view, &path) } else { Looked::Missing };
+                let rejected = match judge(looked, request.arch, request.judge) {
                     Verdict::Taken { object, binary, slice } => {
                         let (entry, owner) = (place.entry.as_deref(), place.owner.as_deref());
                         let (entry, owner) = (entry.map(str::to_string), owner.map(str::to_string));
@@ -198,11 +197,13 @@ fn takes_hwcaps(rule: SearchRule) -> bool {
 /// `name` in `directory` under the spelling that stands there; the first by byte order where several do.
 fn ignoring_case(root: &Root, view: View, directory: &Path, name: &Path) -> PathBuf {
     let exact = directory.join(name);
-    if root.openable(view, &exact).is_ok_and(|path| path.is_file()) {
+    let overlaid = |path: &Path| root.overlay().is_some_and(|overlay| overlay.file(path).is_some());
+    if root.openable(view, &exact).is_ok_and(|path| overlaid(&path) || path.is_file()) {
         return exact;
     }
     let wanted = name.as_os_str().to_ascii_lowercase();
     let here = root.openable(view, directory).and_then(std::fs::read_dir);
-    let names = here.into_iter().flatten().flatten().map(|entry| entry.file_name());
+    let added = root.overlay().map(|overlay| overlay.names(directory)).unwrap_or_default();
+    let names = here.into_iter().flatten().flatten().map(|entry| entry.file_name()).chain(added);
     names.filter(|name| name.to_ascii_lowercase() == wanted).min().map_or(exact, |name| directory.join(name))
 }

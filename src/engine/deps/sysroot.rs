@@ -3,11 +3,14 @@
 //! Below a sysroot every symbolic link is followed as after chroot(2): an absolute one begins at the sysroot again, and `..`
 //! does not lead out of it. Paths of this machine (the artifact, linked paths, `--ld-path`) stay what they are.
 
+use super::inputs::LoaderInputs;
+use super::overlay::Overlay;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::ffi::OsString;
 use std::io::{Error, ErrorKind, Result};
 use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
 
 /// Linux gives up after as many symbolic links (path_resolution(7)).
 const MOST_LINKS: usize = 40;
@@ -28,6 +31,8 @@ pub(super) struct Root {
     sysroot: Option<(PathBuf, PathBuf)>,
     /// Directories of the process whose real path was found out.
     directories: RefCell<HashMap<PathBuf, Option<PathBuf>>>,
+    /// What the process sees besides, and what it does not see.
+    overlay: Option<Arc<Overlay>>,
 }
 
 impl Root {
@@ -35,7 +40,18 @@ impl Root {
     pub(super) fn new(sysroot: Option<&Path>) -> Self {
         let given = sysroot.filter(|path| *path != Path::new("/"));
         let sysroot = given.map(|path| (path.to_path_buf(), std::fs::canonicalize(path).unwrap_or(path.to_path_buf())));
-        Self { sysroot: sysroot.filter(|(_, real)| real != Path::new("/")), directories: RefCell::default() }
+        let sysroot = sysroot.filter(|(_, real)| real != Path::new("/"));
+        Self { sysroot, directories: RefCell::default(), overlay: None }
+    }
+
+    /// The root of the process that `inputs` describe.
+    pub(super) fn of(inputs: &LoaderInputs) -> Self {
+        Self { overlay: inputs.overlay.clone(), ..Self::new(inputs.sysroot.as_deref()) }
+    }
+
+    /// What the process sees besides what there is.
+    pub(super) fn overlay(&self) -> Option<&Overlay> {
+        self.overlay.as_deref()
     }
 
     /// Whether the process sees another tree than this machine.
@@ -78,7 +94,13 @@ impl Root {
     /// # Errors
     /// When nothing is there, or a symbolic link leads in circles.
     pub(super) fn openable(&self, view: View, path: &Path) -> Result<PathBuf> {
-        if self.sysroot.is_none() || view == View::Host { Ok(path.to_path_buf()) } else { self.real(view, path) }
+        if self.sysroot.is_some() && view == View::Process {
+            return self.real(view, path);
+        }
+        match &self.overlay {
+            Some(overlay) => overlaid(overlay, path, || Ok(path.to_path_buf())),
+            None => Ok(path.to_path_buf()),
+        }
     }
 
     /// The real path, on this machine, of what the process calls `path`.
@@ -86,15 +108,20 @@ impl Root {
     /// # Errors
     /// As [`Root::openable`].
     pub(super) fn real(&self, view: View, path: &Path) -> Result<PathBuf> {
-        match &self.sysroot {
+        let real = || match &self.sysroot {
             Some((_, real)) if view == View::Process => self.below(real, path),
             _ => std::fs::canonicalize(path),
+        };
+        match &self.overlay {
+            Some(overlay) => overlaid(overlay, path, real),
+            None => real(),
         }
     }
 
     /// Whether the process sees a directory at `path`.
     pub(super) fn is_directory(&self, view: View, path: &Path) -> bool {
-        self.openable(view, path).is_ok_and(|path| path.is_dir())
+        let overlaid = |path: &Path| self.overlay.as_ref().is_some_and(|overlay| overlay.is_directory(path));
+        self.openable(view, path).is_ok_and(|path| overlaid(&path) || path.is_dir())
     }
 
     fn below(&self, root: &Path, path: &Path) -> Result<PathBuf> {
@@ -114,6 +141,15 @@ impl Root {
             Err(error) => Err(error),
         }
     }
+}
+
+/// What `overlay` makes of `path`, which leads to `real` without it.
+fn overlaid(overlay: &Overlay, path: &Path, real: impl FnOnce() -> Result<PathBuf>) -> Result<PathBuf> {
+    if let Some(known) = overlay.knows(path) {
+        return Ok(known);
+    }
+    let real = real()?;
+    if overlay.hides(&real) { Err(ErrorKind::NotFound.into()) } else { Ok(real) }
 }
 
 /// `path` without its root, and without any `..` that would lead above it.

@@ -6,6 +6,7 @@
 use super::graph::{Node, NodeKind};
 use super::process::Process;
 use super::search::{At, Group, Place};
+use crate::engine::binary::{Name, ObjectKind};
 use crate::engine::report::audit::SearchRule;
 
 /// DLLs of every supported Windows that native extensions are seen to import.
@@ -135,12 +136,39 @@ pub fn known_by_name(name: &[u8]) -> Option<NodeKind> {
 pub(super) fn places(process: &Process<'_>, nodes: &[Node]) -> Vec<Group> {
     // What Python opens is searched for in its own directory first, then in the program's.
     let program = nodes.first().filter(|_| process.artifact > 0);
-    let own = nodes.get(process.artifact).into_iter().chain(program).map(|node| {
-        let (view, directory) = process.root.view(&node.directory);
-        Place::new(SearchRule::DllDir, At::DirectoryIgnoringCase(directory)).seen_by(view)
-    });
+    let own = nodes.get(process.artifact).into_iter().chain(program).map(|node| beside_node(process, node));
     let own: Vec<Place> = own.collect();
     vec![own.into(), process.added_places(|path| At::DirectoryIgnoringCase(path.to_path_buf()))]
+}
+
+/// Everywhere that LoadLibrary looks for a name without a path, as far as it can be told without Windows: the program's
+/// directory, not that of the DLL that calls ("Dynamic-link library search order"). `System32` is known by name; the working
+/// directory and `PATH` are the user's.
+pub(super) fn opening_places(process: &Process<'_>, nodes: &[Node]) -> Vec<Group> {
+    let program = nodes.first().filter(|node| process.artifact > 0 || is_program(node));
+    let own: Vec<Place> = program.map(|node| beside_node(process, node)).into_iter().collect();
+    vec![own.into(), process.added_places(|path| At::DirectoryIgnoringCase(path.to_path_buf()))]
+}
+
+/// The directory of `node`.
+pub(super) fn beside(process: &Process<'_>, node: &Node) -> Group {
+    vec![beside_node(process, node)].into()
+}
+
+fn beside_node(process: &Process<'_>, node: &Node) -> Place {
+    let (view, directory) = process.root.view(&node.directory);
+    Place::new(SearchRule::DllDir, At::DirectoryIgnoringCase(directory)).seen_by(view)
+}
+
+fn is_program(node: &Node) -> bool {
+    node.loaded().is_some_and(|slice| slice.kind == ObjectKind::Executable)
+}
+
+/// The name that LoadLibrary seeks: `.dll` is added where the last part has no dot.
+pub(super) fn with_extension(name: &Name) -> Name {
+    let bytes = name.as_bytes();
+    let last = bytes.rsplit(|byte| b"/\\".contains(byte)).next().unwrap_or(bytes);
+    if last.contains(&b'.') { name.clone() } else { Name::new([bytes, b".dll"].concat()) }
 }
 
 #[cfg(test)]

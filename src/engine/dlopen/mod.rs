@@ -2,6 +2,8 @@
 //! loads, and the remedies.
 
 pub mod evidence;
+pub mod observed;
+pub mod predict;
 pub mod proof;
 pub mod remedies;
 pub mod trace;

@@ -24,5 +24,6 @@ mod workspace;
 pub use artifact::{Artifact, ArtifactId, CargoOutput, LinkedPathSource, LinkedPaths, Project};
 pub use build::{BuildEvent, BuildOutcome, build};
 pub use discover::{DiscoverOptions, discover};
+pub use pyproject::python_source;
 pub use related::{aliases, related};
 pub use sandbox::sandboxed;

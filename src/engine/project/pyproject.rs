@@ -19,6 +19,8 @@ pub(super) struct Pyproject {
     pub all_features: bool,
     /// `[tool.maturin] no-default-features`.
     pub no_default_features: bool,
+    /// `[tool.maturin] python-source`, from the file's directory: where the Python files lie.
+    pub python_source: Option<PathBuf>,
     /// `[tool.maturin] manifest-path`, from the file's directory.
     pub manifest: Option<PathBuf>,
 }
@@ -50,6 +52,7 @@ impl Pyproject {
             features: features.into_iter().flatten().filter_map(toml::Value::as_str).map(str::to_string).collect(),
             all_features: flag("all-features"),
             no_default_features: flag("no-default-features"),
+            python_source: text(key("python-source")).map(|path| directory.join(path)),
             manifest: text(key("manifest-path")).map(|path| directory.join(path)),
         })
     }
@@ -61,6 +64,12 @@ impl Pyproject {
         }
         ["Cargo.toml", "rust/Cargo.toml"].iter().map(|name| self.directory.join(name)).find(|path| path.is_file())
     }
+}
+
+/// The folder of the Python files that `pyproject.toml` in `directory` names; `None` where it names none.
+#[must_use]
+pub fn python_source(directory: &Path) -> Option<PathBuf> {
+    Pyproject::read(directory).and_then(Result::ok).and_then(|found| found.python_source)
 }
 
 #[cfg(test)]
@@ -85,6 +94,7 @@ mod tests {
         assert_eq!(found.module.as_deref(), Some("lab._native"));
         assert_eq!(found.features, ["pyo3/abi3-py39", "fast"]);
         assert!(found.no_default_features && !found.all_features);
+        assert_eq!(found.python_source.as_deref(), Some(Path::new("/p/python")));
         assert_eq!(found.manifest.as_deref(), Some(Path::new("/p/crates/py/Cargo.toml")));
     }
 

@@ -5,6 +5,7 @@
 
 use super::audit::{Candidate, FoundBy};
 use super::load::LoadReport;
+use super::trace::LoadResult;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -22,6 +23,9 @@ pub struct DlopenReport {
     pub left_out: u64,
     /// What is to be known of the search itself: a part that was not read, a file of Python that can't be parsed.
     pub notes: Vec<String>,
+    /// What a traced run opened for this file and none of the candidates foresaw, by name; null where no trace was given.
+    #[serde(default)]
+    pub opened_unforeseen: Option<Vec<ObservedOpening>>,
 }
 
 /// An imported function that opens libraries.
@@ -95,6 +99,31 @@ pub struct OpenedName {
     pub remedy: Option<RemedyKind>,
     /// What could be done, and whether it helps; empty where nothing has to be done.
     pub remedies: Vec<Remedy>,
+    /// What came of the name in a traced run, this file's own requests first; empty where the run never asked for it, null
+    /// where no trace was given.
+    #[serde(default)]
+    pub observed: Option<Vec<ObservedOpening>>,
+}
+
+/// What a traced run did with a name; equal requests are one.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+pub struct ObservedOpening {
+    /// Whether this file itself asked, by its path or its file name.
+    pub by_artifact: bool,
+    /// The name, as it was passed.
+    pub name: String,
+    /// What came of it.
+    pub result: LoadResult,
+    /// Who asked: the path that the loader knows it by; null where not known.
+    #[serde(serialize_with = "super::lossy::option")]
+    pub asked_by: Option<PathBuf>,
+    /// The file that was loaded; null where none was.
+    #[serde(serialize_with = "super::lossy::option")]
+    pub path: Option<PathBuf>,
+    /// The loader's words where it failed.
+    pub error: Option<String>,
+    /// How often, over all processes.
+    pub times: u64,
 }
 
 /// Who opens a name.

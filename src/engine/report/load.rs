@@ -40,6 +40,19 @@ pub enum LoadVerdict {
     NotTried,
 }
 
+impl LoadVerdict {
+    /// The verdict in words, to which the report's `why` is added.
+    #[must_use]
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Loads => "loads",
+            Self::LoadsFromElsewhere => "loads, but not from the bundle alone",
+            Self::Fails => "does not load",
+            Self::NotTried => "not loaded",
+        }
+    }
+}
+
 /// A library that came into the process.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LoadedLibrary {

@@ -13,6 +13,7 @@ pub mod fit_words;
 pub mod instructions;
 pub mod load;
 mod lossy;
+pub mod opened_words;
 pub mod picture;
 pub mod plan;
 pub mod proof;

@@ -4,13 +4,14 @@
 //! undoing takes it back.
 
 use super::session::Session;
-use crate::engine::audit::libraries_behind;
+use crate::engine::audit::{External, libraries_behind};
 use crate::engine::binary::Format;
 use crate::engine::project::{Artifact, ArtifactId};
 use crate::engine::repair::{Adoption, Mode, Repair, clash, shared_with};
-use crate::engine::report::dlopen::RemedyKind;
+use crate::engine::report::dlopen::{DlopenReport, RemedyKind};
 use crate::engine::report::plan::Step;
 use crate::engine::{Context, Error, Result};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -21,12 +22,16 @@ impl Session {
         &self.options.repair.adopted
     }
 
+    /// The directory of grafted libraries that `artifact` shares with the others of its bundle.
+    fn libs(&self, artifact: &Artifact) -> PathBuf {
+        self.places.grafted(artifact, "")
+    }
+
     /// Those that count for `artifact`: of its own bundle.
     pub(super) fn adopted_beside(&self, artifact: &Artifact) -> Vec<Adoption> {
-        let bundle = self.places.bundle(artifact);
-        let is_beside = |adoption: &&Adoption| {
-            self.artifact(adoption.artifact).is_some_and(|other| self.places.bundle(other) == bundle)
-        };
+        let bundle = self.libs(artifact);
+        let is_beside =
+            |adoption: &&Adoption| self.artifact(adoption.artifact).is_some_and(|other| self.libs(other) == bundle);
         self.options.repair.adopted.iter().filter(is_beside).cloned().collect()
     }
 
@@ -37,10 +42,31 @@ impl Session {
     /// [`Error::Refused`] where it can't be had: with the reason and the way out.
     pub fn adoption(&mut self, id: ArtifactId, kind: RemedyKind, name: &str, context: &Context) -> Result<Adoption> {
         self.ensure_all_audited(context)?;
-        let path = self.artifact(id).map(|artifact| artifact.path.clone()).unwrap_or_default();
-        let refused =
-            |reason: String, way_out: &str| Error::Refused { path: path.clone(), reason, way_out: way_out.to_owned() };
-        let (Some(artifact), Some(clean)) = (self.artifact(id), self.clean_path(id)) else {
+        match self.artifact(id) {
+            Some(artifact) => self.adoption_of(artifact, kind, name, None),
+            None => Err(Error::Refused {
+                path: PathBuf::new(),
+                reason: "is no artifact of this session".to_owned(),
+                way_out: "name one that is".to_owned(),
+            }),
+        }
+    }
+
+    /// The same where all artifacts of the bundle are audited; `library` is what the name leads to, where that is known.
+    pub(super) fn adoption_of(
+        &self,
+        artifact: &Artifact,
+        kind: RemedyKind,
+        name: &str,
+        library: Option<&Path>,
+    ) -> Result<Adoption> {
+        let id = artifact.id;
+        let refused = |reason: String, way_out: &str| Error::Refused {
+            path: artifact.path.clone(),
+            reason,
+            way_out: way_out.to_owned(),
+        };
+        let Some(clean) = self.clean_path(id) else {
             return Err(refused("is not there".to_owned(), "build it again"));
         };
         let Some(audit) = self.slots.get(id.0).and_then(|slot| slot.audit.clone()) else {
@@ -64,7 +90,10 @@ impl Session {
             let reason = format!("{name} would be linked in the sources, which is nothing that a plan can do");
             return Err(refused(reason, "paste the remedy's lines into build.rs, and call the library directly"));
         }
-        let Some(library) = self.library_opened_as(artifact, name) else {
+        let known = library
+            .map(Path::to_path_buf)
+            .or_else(|| self.library_opened_as(artifact, name, audit.report.dlopen.as_ref()));
+        let Some(library) = known else {
             let reason = format!("{name} is found nowhere on this machine");
             return Err(refused(reason, "name its directory with --ld-path"));
         };
@@ -80,17 +109,22 @@ impl Session {
         Ok(adoption)
     }
 
-    /// Takes `adoption` into the plan. Nothing on the disk changes.
+    /// The adoptions with `adoption` instead of any other for the same name of the same artifact: one name, one remedy.
+    pub(super) fn adopted_instead(&self, adoption: &Adoption) -> Vec<Adoption> {
+        let is_other = |present: &&Adoption| {
+            (present.artifact, present.name.as_str()) != (adoption.artifact, adoption.name.as_str())
+        };
+        let others = self.options.repair.adopted.iter().filter(is_other).cloned();
+        others.chain([adoption.clone()]).collect()
+    }
+
+    /// Takes `adoption` into the plan, instead of any other for the same name of the same artifact. Nothing on the disk
+    /// changes.
     ///
     /// # Errors
     /// [`Error::Refused`] where it is at odds with another, or an artifact whose plan it changes was grafted already.
     pub fn adopt(&mut self, adoption: Adoption, context: &Context) -> Result<()> {
-        let mut adopted = self.options.repair.adopted.clone();
-        if let Some(present) = adopted.iter_mut().find(|present| present.is_same_as(&adoption)) {
-            *present = adoption.clone();
-        } else {
-            adopted.push(adoption.clone());
-        }
+        let adopted = self.adopted_instead(&adoption);
         self.plan_anew(&adoption, adopted, context)
     }
 
@@ -107,7 +141,8 @@ impl Session {
         self.plan_anew(adoption, adopted, context)
     }
 
-    /// The repairs of the bundle that `changed` belongs to, as they are with `adopted`; by artifact.
+    /// The repairs that `changed` can have an effect on, as they are with `adopted`: of its artifact, and of those of the bundle
+    /// that graft the library.
     pub(super) fn repairs_with(
         &self,
         changed: &Adoption,
@@ -115,8 +150,8 @@ impl Session {
         context: &Context,
     ) -> Result<Vec<(ArtifactId, Repair)>> {
         let Some(host) = self.artifact(changed.artifact) else { return Ok(Vec::new()) };
-        let bundle = self.places.bundle(host);
-        let is_beside = |id: ArtifactId| self.artifact(id).is_some_and(|other| self.places.bundle(other) == bundle);
+        let bundle = self.libs(host);
+        let is_beside = |id: ArtifactId| self.artifact(id).is_some_and(|other| self.libs(other) == bundle);
         let beside: Vec<Adoption> = adopted.iter().filter(|one| is_beside(one.artifact)).cloned().collect();
         if let Some((reason, way_out)) = clash(&beside) {
             return Err(Error::Refused {
@@ -125,9 +160,27 @@ impl Session {
                 way_out,
             });
         }
+        let before = self
+            .options
+            .repair
+            .adopted
+            .iter()
+            .filter(|present| (present.artifact, &present.name) == (changed.artifact, &changed.name));
+        let libraries: BTreeSet<&Path> = before.chain([changed]).map(|adoption| adoption.library.as_path()).collect();
         let mut repairs = Vec::new();
         for artifact in self.project.artifacts.iter().filter(|artifact| is_beside(artifact.id)) {
             let Some(audit) = self.slots.get(artifact.id.0).and_then(|slot| slot.audit.as_ref()) else { continue };
+            let grafts_it =
+                |external: &External| external.realpath.as_deref().is_some_and(|path| libraries.contains(path));
+            let opens_it = |adoption: &Adoption| {
+                adoption.artifact == artifact.id && libraries.contains(adoption.library.as_path())
+            };
+            if artifact.id != host.id
+                && !audit.externals.iter().flatten().any(grafts_it)
+                && !beside.iter().any(opens_it)
+            {
+                continue;
+            }
             let repair = self.prepare(artifact, audit, self.options.repair.mode, beside.clone(), context)?;
             repairs.push((artifact.id, repair));
         }
@@ -151,6 +204,7 @@ impl Session {
                 });
             }
         }
+        let tried = self.tried(changed);
         self.options.repair.adopted = adopted;
         for (id, repair) in repairs {
             if let Some(slot) = self.slots.get_mut(id.0) {
@@ -158,20 +212,19 @@ impl Session {
                 slot.refusal = None;
             }
         }
+        self.predict_anew(context)?;
+        // What was tried for this name was tried instead of any other remedy for it, so that it still holds.
+        for (kind, report) in tried {
+            self.keep_tried(&Adoption { kind, ..changed.clone() }, &report);
+        }
         Ok(())
     }
 
     /// The artifacts of the same bundle, `artifact` first, with their external libraries, as far as they are known.
-    fn beside<'a>(
-        &'a self,
-        artifact: &'a Artifact,
-    ) -> impl Iterator<Item = (&'a Artifact, &'a [crate::engine::audit::External])> {
-        let bundle = self.places.bundle(artifact);
-        let others = self
-            .project
-            .artifacts
-            .iter()
-            .filter(move |other| other.id != artifact.id && self.places.bundle(other) == bundle);
+    fn beside<'a>(&'a self, artifact: &'a Artifact) -> impl Iterator<Item = (&'a Artifact, &'a [External])> {
+        let bundle = self.libs(artifact);
+        let others =
+            self.project.artifacts.iter().filter(move |other| other.id != artifact.id && self.libs(other) == bundle);
         std::iter::once(artifact).chain(others).filter_map(|one| {
             let audit = self.slots.get(one.id.0)?.audit.as_deref()?;
             Some((one, audit.externals.as_deref()?))
@@ -180,19 +233,23 @@ impl Session {
 
     /// The file that `name` leads to on this machine when `artifact` opens it: what another artifact of the bundle needs by the
     /// name, else what the loader would find, else what lies in a directory that the user or the build named.
-    fn library_opened_as(&self, artifact: &Artifact, name: &str) -> Option<PathBuf> {
+    pub(super) fn library_opened_as(
+        &self,
+        artifact: &Artifact,
+        name: &str,
+        report: Option<&DlopenReport>,
+    ) -> Option<PathBuf> {
         let real = |path: &Path| path.canonicalize().ok().filter(|path| path.is_file());
         if name.contains('/') {
             return name.starts_with('/').then(|| real(Path::new(name))).flatten();
         }
         let needed = self.beside(artifact).find_map(|(_, externals)| {
-            let known = |external: &&crate::engine::audit::External| {
+            let known = |external: &&External| {
                 std::iter::once(&external.name).chain(&external.aliases).any(|needed| needed == name)
             };
             externals.iter().find(known)?.realpath.clone()
         });
-        let report = self.slots.get(artifact.id.0)?.audit.as_ref()?;
-        let candidates = report.report.dlopen.as_ref().and_then(|dlopen| dlopen.candidates.as_ref());
+        let candidates = report.and_then(|dlopen| dlopen.candidates.as_ref());
         let found = || {
             let opened = candidates?.iter().find(|candidate| candidate.name == name)?;
             real(Path::new(opened.would_resolve.as_ref()?.path.as_ref()?))

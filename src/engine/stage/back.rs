@@ -53,6 +53,10 @@ impl Session {
         self.world.set_state(id, taken.state_before);
         if let Some(slot) = self.slots.get_mut(id.0) {
             slot.refusal = None;
+            if taken.step <= Step::Verify {
+                // What was loaded is no more as it was.
+                slot.load = None;
+            }
             if taken.step == Step::Stage {
                 slot.changed = None;
                 slot.clean = None;

@@ -79,10 +79,14 @@ impl Session {
             match self.carry_out(Some(step), &plan.effects, context)? {
                 Ok(effects) => {
                     self.world.set_state(id, plan.after);
-                    if step == Step::Verify
-                        && let Some(problem) = self.verify(id, context)?
-                    {
-                        return Ok(Outcome::Refused(problem));
+                    if step == Step::Verify {
+                        if let Some(problem) = self.verify(id, context)? {
+                            return Ok(Outcome::Refused(problem));
+                        }
+                        match self.prove(id, context)? {
+                            Ok(notes) => plan.notes.extend(notes),
+                            Err(refusal) => return Ok(Outcome::Refused(refusal)),
+                        }
                     }
                     if let Some(slot) = self.slots.get_mut(id.0) {
                         slot.clean = clean.or(slot.clean);

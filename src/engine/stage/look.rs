@@ -38,7 +38,7 @@ impl Session {
         let Some(artifact) = self.artifact(id) else { return Ok(()) };
         let looked = self.examine(artifact, context)?;
         self.take_in(id, looked);
-        Ok(())
+        self.predict_anew(context)
     }
 
     /// Audits the artifacts that were not audited yet, several at a time.
@@ -70,7 +70,7 @@ impl Session {
         if let Some(slot) = self.slots.get_mut(id.0) {
             slot.audit = Some(Arc::new(audit));
         }
-        Ok(())
+        if questions.dlopen { self.look_into_opened(id, context) } else { Ok(()) }
     }
 
     pub(super) fn ensure_audited(&mut self, id: ArtifactId, context: &Context) -> Result<()> {
@@ -107,6 +107,7 @@ impl Session {
         if let Some(slot) = self.slots.get_mut(id.0) {
             slot.audited = looked.audited;
             slot.audit = Some(Arc::new(looked.audit));
+            slot.opened = None;
             slot.repair = Some(Arc::new(looked.repair));
             slot.other_mode = looked.other_mode;
             slot.related = looked.related;

@@ -7,11 +7,13 @@ use super::carry::TakenEffect;
 use super::effect::Action;
 use super::journal::Journal;
 use super::model::Content;
+use super::opened::LookedInto;
 use super::places::Places;
 use super::plan::{KernelFacts, World};
 use super::snapshot::LogEntry;
 use super::state::State;
 use crate::engine::audit::{Audit, AuditOptions};
+use crate::engine::dlopen::proof::Loading;
 use crate::engine::file::Identity;
 use crate::engine::owners::Owners;
 use crate::engine::project::{Artifact, ArtifactId, Project};
@@ -35,6 +37,8 @@ pub struct SessionOptions {
     pub scratch: PathBuf,
     /// Who edits binaries.
     pub editor: Box<dyn Editor>,
+    /// Who loads artifacts in the verify step; `None`: nobody, nothing of theirs is run.
+    pub loading: Option<Loading>,
     /// Is told of every action as it goes, on the session's own thread.
     pub observer: Option<Observer>,
 }
@@ -93,6 +97,8 @@ pub(super) struct Slot {
     pub audited: Option<Identity>,
     /// The clean inode, as it was when the artifact was staged.
     pub clean: Option<Identity>,
+    /// What it may open at run time, as far as that was looked into.
+    pub opened: Option<LookedInto>,
     /// What came of loading it in the verify step.
     pub load: Option<LoadReport>,
     /// Why the artifact is no longer the one that was staged, if it is not.

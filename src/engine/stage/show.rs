@@ -6,6 +6,7 @@ use super::side_by_side::side_by_side;
 use super::snapshot::{ArtifactSnapshot, Snapshot, SnapshotStep};
 use super::state::State;
 use crate::engine::audit::set_tags;
+use crate::engine::dlopen::observed::observe;
 use crate::engine::file::{Identity, sha256};
 use crate::engine::project::{Artifact, ArtifactId, aliases};
 use crate::engine::report::audit::{
@@ -171,6 +172,9 @@ impl Session {
         let mut report = audit.report.clone();
         report.staging = self.staging_report(artifact);
         report.load.clone_from(&slot.load);
+        if let Some(trace) = &self.options.audit.trace {
+            observe(&mut report, trace);
+        }
         report.will_patch = self.will_patch(artifact, slot);
         for library in report.external_libs.iter_mut().flatten() {
             // An adoption may keep a name that the audit knew nothing of.
@@ -222,6 +226,7 @@ impl Session {
     pub fn audit_document(&mut self, host: Host, context: &Context) -> Result<AuditDocument> {
         let ids: Vec<ArtifactId> = self.project.artifacts.iter().map(|artifact| artifact.id).collect();
         self.ensure_all_audited(context)?;
+        self.look_into_openers(context)?;
         let reports = side_by_side(&ids, |id| self.report(*id));
         let artifacts: Vec<ArtifactReport> = reports.into_iter().flatten().collect();
         let mut summary = Summary { artifacts: artifacts.len(), ..Summary::default() };

@@ -5,6 +5,7 @@
 
 mod answer;
 mod cache;
+mod dlopen;
 mod edit;
 mod editable;
 mod hardening;
@@ -24,9 +25,9 @@ use crate::engine::report::audit::{Finding, Severity, StagingReport};
 use std::path::Path;
 
 /// The codes that [`findings`] can give.
-pub const CODES: [&str; 22] = [
-    "WW001", "WW002", "WW003", "WW004", "WW005", "WW006", "WW009", "WW010", "WW011", "WW012", "WW013", "WW014",
-    "WW015", "WW016", "WW017", "WW018", "WW019", "WW022", "WW025", "WW026", "WW027", "WW029",
+pub const CODES: [&str; 24] = [
+    "WW001", "WW002", "WW003", "WW004", "WW005", "WW006", "WW007", "WW008", "WW009", "WW010", "WW011", "WW012",
+    "WW013", "WW014", "WW015", "WW016", "WW017", "WW018", "WW019", "WW022", "WW025", "WW026", "WW027", "WW029",
 ];
 
 /// What the findings need beyond the audit.
@@ -70,6 +71,9 @@ pub fn findings(audit: &Audit, circumstances: &Circumstances<'_>) -> Vec<Finding
     found.extend(hardening::text_relocations(audit));
     found.extend(segments::misaligned(audit));
     found.extend(processor::beyond_baseline(report));
+    if circumstances.mode == Mode::Repair {
+        found.extend(dlopen::opened(report));
+    }
     found.extend(circumstances.refusal.map(|refusal| edit::does_not_fit(report, refusal)));
     found.extend(circumstances.changed.map(|what| edit::changed(report, what)));
     found.sort_by(|one, other| (&one.code, &one.title).cmp(&(&other.code, &other.title)));

@@ -9,6 +9,8 @@ FOLDER = sys.argv[1]
 # back: mov rsp, rbp; pop rbp; ret
 CALL_FROM = "554889e54883e4f04883ec08488d05040000005051ffe24889ec5dc3"
 NO_CALL = "not tried: on this machine no call can be made to come from the artifact"
+# Machine code must outlive what calls it.
+kept = []
 answer = {"loaded": False, "before": [], "after": [], "probes": []}
 
 
@@ -103,6 +105,7 @@ def opener(path):
     code = mmap.mmap(-1, mmap.PAGESIZE, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)
     code.write(bytes.fromhex(CALL_FROM))
     address = ctypes.addressof(ctypes.c_char.from_buffer(code))
+    kept.append(code)
     call = ctypes.PYFUNCTYPE(ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int, ctypes.c_void_p, ctypes.c_size_t)(address)
     dlopen = ctypes.cast(program.dlopen, ctypes.c_void_p)
     return lambda name: call(name, os.RTLD_NOW | os.RTLD_LOCAL, dlopen, returns)

@@ -13,10 +13,6 @@ pub(super) fn why(
     repairs: &[(ArtifactId, Repair)],
     opening: Option<&Opening>,
 ) -> String {
-    let refused = repairs.iter().find_map(|(_, repair)| repair.graft_refusal.as_ref().or(repair.edit_refusal.as_ref()));
-    if let Some((reason, _)) = refused {
-        return format!("it can't be made: {reason}");
-    }
     let graft = changes::graft_of(case, repairs);
     match opening {
         None => "whether it helps can't be said: the search depends on what only a process knows".to_owned(),

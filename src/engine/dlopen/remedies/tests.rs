@@ -48,6 +48,7 @@ fn opened(name: &str, caller: OpenedBy) -> OpenedName {
         why: String::new(),
         remedy: None,
         remedies: Vec::new(),
+        observed: None,
     }
 }
 

@@ -1,0 +1,166 @@
+//! A session's load proof: what of the artifact, its bundle and its build the proof is told, in the verify step.
+
+use super::recover::empty;
+use super::session::{Session, Slot};
+use crate::engine::audit::Audit;
+use crate::engine::audit::exclude::Pattern;
+use crate::engine::audit::policy::{Family, policies};
+use crate::engine::deps::{Libc, guess_libc};
+use crate::engine::dlopen::proof::{BundleFile, LoadProof, Loading, not_tried};
+use crate::engine::project::{Artifact, ArtifactId};
+use crate::engine::repair::Mode;
+use crate::engine::report::load::{LoadReport, LoadVerdict};
+use crate::engine::report::plan::Refusal;
+use crate::engine::{Context, Error, Result};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+impl Session {
+    /// Loads artifact `id` out of its bundle, where the session may load, and keeps the report. The notes of the step, or why
+    /// it can't be taken.
+    ///
+    /// # Errors
+    /// [`Error::Cancelled`].
+    pub(super) fn prove(&mut self, id: ArtifactId, context: &Context) -> Result<Result<Vec<String>, Refusal>> {
+        let report = match (self.artifact(id), self.slots.get(id.0), &self.options.loading) {
+            (Some(artifact), Some(slot), Some(loading)) => match self.load(artifact, slot, loading, context) {
+                Err(Error::Cancelled) => return Err(Error::Cancelled),
+                // That nothing can be tried here says nothing of the artifact.
+                Err(error) => Some(not_tried(artifact, error.to_string())),
+                Ok(report) => report,
+            },
+            _ => None,
+        };
+        let judged = match &report {
+            Some(report) if report.verdict == LoadVerdict::Fails => Err(Refusal {
+                artifact: report.artifact.clone(),
+                reason: format!("it does not load out of the bundle: {}", report.why),
+                way_out: "undo the patch step and look at the plan, or go on with `--load never`".to_owned(),
+            }),
+            Some(report) if report.verdict == LoadVerdict::LoadsFromElsewhere => {
+                Ok(vec![format!("it loads, but not from the bundle alone: {}", report.why)])
+            }
+            _ => Ok(Vec::new()),
+        };
+        if let Some(slot) = self.slots.get_mut(id.0) {
+            slot.load = report;
+        }
+        Ok(judged)
+    }
+
+    fn load(
+        &self,
+        artifact: &Artifact,
+        slot: &Slot,
+        loading: &Loading,
+        context: &Context,
+    ) -> Result<Option<LoadReport>> {
+        let Some((audit, binary)) = slot.audit.as_ref().and_then(|audit| Some((audit, audit.binary.as_ref()?))) else {
+            return Ok(None);
+        };
+        let Some(files) = self.bundle_files(artifact) else { return Ok(None) };
+        let names = &artifact.names;
+        let module = module(artifact, audit);
+        let allowed = allowed(audit);
+        let scratch = self.places.scratch();
+        empty(&scratch)?;
+        let proof = LoadProof {
+            artifact,
+            binary,
+            files: &files,
+            entry: &place(&names.artifact_dir, &names.file_name),
+            module: module.as_deref(),
+            preload: &[],
+            open: &[],
+            hide: &self.build_directories(artifact),
+            allowed: &|name| allowed.contains(name),
+            scratch: &scratch,
+        };
+        let report = proof.run(loading, context)?;
+        Ok(Some(self.without_excluded(report)))
+    }
+
+    /// What lies in the bundle of `artifact` when it is verified: itself, every grafted library, the other artifacts that are
+    /// staged. `None` while it is not staged itself.
+    #[must_use]
+    pub fn bundle_files(&self, artifact: &Artifact) -> Option<Vec<BundleFile>> {
+        let own = self.staged_path(artifact.id)?;
+        let mut files = BTreeMap::new();
+        let bundle = self.places.bundle(artifact);
+        for other in &self.project.artifacts {
+            let staged = self.staged_path(other.id).filter(|_| self.places.bundle(other) == bundle);
+            if let Some(staged) = staged {
+                files.insert(place(&other.names.artifact_dir, &other.names.file_name), staged);
+            }
+        }
+        let libs = super::below(&bundle, &artifact.names.libs_dir);
+        for entry in std::fs::read_dir(&libs).into_iter().flatten().flatten() {
+            let name = entry.file_name().into_string().ok();
+            let name = name.filter(|_| entry.file_type().is_ok_and(|kind| kind.is_file()));
+            if let Some(name) = name {
+                files.insert(place(&artifact.names.libs_dir, &name), entry.path());
+            }
+        }
+        files.insert(place(&artifact.names.artifact_dir, &artifact.names.file_name), own);
+        Some(files.into_iter().map(|(at, from)| BundleFile { at, from }).collect())
+    }
+
+    /// The directories that no other machine has of what built `artifact`. An editable install stays on this one.
+    #[must_use]
+    pub fn build_directories(&self, artifact: &Artifact) -> Vec<PathBuf> {
+        if self.options.repair.mode == Mode::Editable {
+            return Vec::new();
+        }
+        let mut found: BTreeSet<&Path> = BTreeSet::new();
+        found.extend(self.project.target_directory.as_deref());
+        found.extend(self.project.build_directory.as_deref());
+        found.extend(artifact.cargo.iter().map(|cargo| cargo.target_directory.as_path()));
+        // Of a copy in a sandbox, the original's.
+        found.extend(artifact.loaded_as.parent().filter(|_| artifact.cargo.is_some()));
+        found.extend(artifact.linked_paths.paths.iter().chain(&artifact.out_directories).map(PathBuf::as_path));
+        found.into_iter().map(Path::to_path_buf).collect()
+    }
+
+    /// `report`, where what the user leaves to the other machine is missing on this one: that is not the bundle's failure.
+    fn without_excluded(&self, report: LoadReport) -> LoadReport {
+        let missing = report.why.split(": cannot open shared object file").next().filter(|name| *name != report.why);
+        let is_excluded =
+            |name: &str| self.options.audit.exclude.iter().any(|pattern| Pattern::new(pattern).matches(name));
+        match missing {
+            Some(name) if report.verdict == LoadVerdict::Fails && is_excluded(name) => LoadReport {
+                verdict: LoadVerdict::NotTried,
+                why: format!("{name} is excluded from the bundle, and this machine's own search does not find it"),
+                ..report
+            },
+            _ => report,
+        }
+    }
+}
+
+pub(super) fn place(directory: &str, name: &str) -> String {
+    format!("{directory}/{name}")
+}
+
+/// The module's full name, where the artifact has an entry point of Python's; its last part is what that says.
+pub(super) fn module(artifact: &Artifact, audit: &Audit) -> Option<String> {
+    let points = audit.report.entry_points.as_ref()?;
+    let named: Vec<&str> = points.found.iter().filter_map(|name| name.strip_prefix("PyInit_")).collect();
+    let expected = points.expected.as_deref().or_else(|| artifact.names.module.rsplit('.').next());
+    let last = named.iter().find(|name| Some(**name) == expected).or_else(|| named.first())?;
+    match artifact.names.module.rsplit_once('.') {
+        Some((parents, _)) => Some(format!("{parents}.{last}")),
+        None => Some((*last).to_owned()),
+    }
+}
+
+/// The libraries that every machine of the artifact's tag has; where it can bear none, those of the newest.
+pub(super) fn allowed(audit: &Audit) -> BTreeSet<String> {
+    let Some(binary) = &audit.binary else { return BTreeSet::new() };
+    let family = if guess_libc(binary) == Libc::Musl { Family::Musllinux } else { Family::Manylinux };
+    let arch = binary.slices.first().map(|slice| slice.arch.name.as_str()).unwrap_or_default();
+    let policies = policies(family, arch);
+    let tag = audit.report.policy.as_ref().map(|policy| policy.requested.as_ref().unwrap_or(&policy.tag));
+    let named =
+        policies.iter().find(|policy| tag.is_some_and(|tag| policy.name == *tag || policy.aliases.contains(tag)));
+    named.or_else(|| policies.last()).map(|policy| policy.allowed.clone()).unwrap_or_default()
+}
