@@ -26,7 +26,7 @@ pub fn audit(arguments: &Audit, common: &Common, output: &mut Output) -> Result<
     let questions = Questions {
         symbols: arguments.symbols,
         instructions: arguments.instructions,
-        dlopen: arguments.dlopen || arguments.try_remedies || common.trace.is_some(),
+        dlopen: says_all(arguments, common),
         owners: arguments.owners,
         reach: arguments.reach.as_deref().map(Tag::parse).transpose()?,
     };
@@ -50,6 +50,11 @@ pub fn audit(arguments: &Audit, common: &Common, output: &mut Output) -> Result<
     } else {
         OK
     })
+}
+
+/// Whether everything is to be said of what is opened at run time.
+fn says_all(arguments: &Audit, common: &Common) -> bool {
+    arguments.dlopen || arguments.try_remedies || common.trace.is_some()
 }
 
 fn print(document: &AuditDocument, asked: (&Audit, &Common), output: &mut Output) -> Result<()> {
@@ -122,8 +127,8 @@ fn print_artifact(
         audit_reach::print(reach, verbose, output)?;
     }
     if let Some(opened) = &artifact.dlopen {
-        let all = arguments.dlopen || common.trace.is_some();
-        audit_dlopen::print(opened, audit_dlopen::Said { all, verbose: common.verbose }, output)?;
+        let all = says_all(arguments, common);
+        audit_dlopen::print(opened, audit_dlopen::Said { all, verbose }, output)?;
     }
     for finding in &artifact.findings {
         print_finding(finding, verbose, output)?;

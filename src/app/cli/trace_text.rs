@@ -140,7 +140,8 @@ impl Printer<'_> {
         let word = self.output.tone(Tone::Bad, "failed");
         self.output.line(format_args!("  {word}  {}  {} {asker}{why}", load.name, cause(load.cause)))?;
         for list in &load.searched {
-            let directories: Vec<String> = list.directories.iter().map(|one| one.display().to_string()).collect();
+            let shown = list.directories.iter().filter(|one| self.verbose || !is_for_processor(one, &list.directories));
+            let directories: Vec<String> = shown.map(|one| one.display().to_string()).collect();
             let text = format!("searched {}: {}", words::found_by(&list.rule), directories.join(":"));
             let text = text.strip_suffix(": ").unwrap_or(&text);
             self.output.line(format_args!("          {}", self.output.tone(Tone::Faint, text)))?;
@@ -167,6 +168,13 @@ impl Printer<'_> {
         let word = self.output.tone(Tone::Warning, word);
         self.output.line(format_args!("  {word}  {}  {asker}: {text}{note}", row.name))
     }
+}
+
+/// Whether a directory is one of those that glibc puts before each of a list, for the processor: there are twenty of them.
+fn is_for_processor(directory: &Path, all: &[PathBuf]) -> bool {
+    const NAMES: [&str; 8] = ["glibc-hwcaps", "tls", "x86_64", "haswell", "avx512_1", "xeon_phi", "atomics", "i686"];
+    let begins = |rest: &Path| rest.iter().next().is_some_and(|first| NAMES.iter().any(|name| first == *name));
+    all.iter().any(|other| other != directory && directory.strip_prefix(other).is_ok_and(begins))
 }
 
 const fn cause(cause: LoadCause) -> &'static str {

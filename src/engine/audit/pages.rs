@@ -69,6 +69,7 @@ mod tests {
         let sources = [
             include_str!("findings/answer.rs"),
             include_str!("findings/cache.rs"),
+            include_str!("findings/dlopen.rs"),
             include_str!("findings/edit.rs"),
             include_str!("findings/editable.rs"),
             include_str!("findings/hardening.rs"),

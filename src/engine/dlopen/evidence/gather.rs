@@ -62,9 +62,9 @@ fn opened(name: String, caller: OpenedBy, mut seen: Vec<(Confidence, NameEvidenc
         grafted: None,
         verdict: OpenedVerdict::Unknown,
         why: "not worked out".to_owned(),
+        observed: None,
         remedy: None,
         remedies: Vec::new(),
-        observed: None,
     }
 }
 

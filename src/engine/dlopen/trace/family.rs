@@ -6,6 +6,7 @@ use super::program::{self, Kind};
 use super::starts::Seen;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// One program in one process.
 #[derive(Debug, Clone)]
@@ -24,8 +25,8 @@ pub(super) struct Run {
 #[derive(Debug, Clone)]
 pub(super) struct Member {
     pub(super) pid: u32,
-    /// Its parent when it was seen first.
-    pub(super) parent: u32,
+    /// Its parent when it was seen first, unless that had ended before.
+    pub(super) parent: Option<u32>,
     start: u64,
     pub(super) runs: Vec<Run>,
 }
@@ -89,7 +90,9 @@ impl Family {
     }
 
     fn add(&mut self, pid: u32, stat: proc::Stat) -> usize {
-        self.members.push(Member { pid, parent: stat.parent, start: stat.start, runs: Vec::new() });
+        // Whose parent has ended has become ours; only the command itself was from the beginning.
+        let parent = Some(stat.parent).filter(|parent| *parent != std::process::id() || self.members.is_empty());
+        self.members.push(Member { pid, parent, start: stat.start, runs: Vec::new() });
         let at = self.members.len() - 1;
         self.by_pid.insert(pid, at);
         self.live.insert(pid);
@@ -102,12 +105,20 @@ impl Family {
         let Some(program) = proc::program(member.pid) else { return false };
         if member.runs.last().is_none_or(|run| run.program != program) {
             let kind = *self.kinds.entry(program.clone()).or_insert_with(|| program::kind(&program));
-            let environment = proc::environment(member.pid).unwrap_or_default();
+            let environment = environment(member.pid);
             let is_marked = memchr::memmem::find(&environment, &self.mark).is_some();
             let seen = Seen::of(member.pid, &environment);
             member.runs.push(Run { program, kind, is_marked, seen, mapped: Vec::new() });
         }
         let Some(run) = member.runs.last_mut() else { return false };
+        if !run.is_marked {
+            // Just after execve(2) the environment may not be there yet.
+            let environment = proc::environment(member.pid).unwrap_or_default();
+            if memchr::memmem::find(&environment, &self.mark).is_some() {
+                run.is_marked = true;
+                run.seen = Seen::of(member.pid, &environment);
+            }
+        }
         let talks = run.kind == Kind::Glibc && run.is_marked;
         if talks || matches!(run.kind, Kind::Static | Kind::Unknown) {
             return false;
@@ -128,7 +139,8 @@ impl Family {
                 && proc::is_marked(pid, &self.mark)
                 && let Some(stat) = proc::stat(pid)
             {
-                self.add(pid, stat);
+                let at = self.add(pid, stat);
+                self.look_at(at);
             }
         }
         let is_alive = |pid: &u32| {
@@ -136,6 +148,16 @@ impl Family {
             proc::stat(*pid).is_some_and(|stat| Some(stat.start) == start && !stat.is_zombie)
         };
         self.live.iter().copied().filter(is_alive).collect()
+    }
+
+    /// Takes note of everybody's end, so that nobody stays a zombie whose parent has ended before.
+    pub(super) fn reap(&self, child: u32) {
+        for member in self.members.iter().filter(|member| member.pid != child) {
+            if let Some(pid) = i32::try_from(member.pid).ok().and_then(rustix::process::Pid::from_raw) {
+                // Who is not our child is not ours to wait for, and is refused.
+                let _ = rustix::process::waitpid(Some(pid), rustix::process::WaitOptions::NOHANG);
+            }
+        }
     }
 
     /// What `pid` ran last, for people.
@@ -146,10 +168,28 @@ impl Family {
         file.unwrap_or_else(|| "a process".to_owned())
     }
 
-    /// Whether `run` of `member` goes on with what its parent ran, after fork(2).
+    /// Whether `run` of `member` goes on with what its parent ran, after fork(2); where the parent is not known, with what
+    /// another one ran.
     pub(super) fn is_forked(&self, member: &Member, run: &Run) -> bool {
         let is_first = member.runs.first().is_some_and(|first| first.program == run.program);
-        let parent = self.members.iter().find(|other| other.pid == member.parent);
-        is_first && parent.is_some_and(|parent| parent.runs.iter().any(|other| other.program == run.program))
+        let may_be_parent =
+            |other: &&Member| member.parent.map_or(other.pid != member.pid, |parent| other.pid == parent);
+        let mut parents = self.members.iter().filter(may_be_parent);
+        is_first && parents.any(|parent| parent.runs.iter().any(|other| other.program == run.program))
     }
 }
+
+/// The environment of a program that may have begun just now: it is there a moment after the program is.
+fn environment(pid: u32) -> Vec<u8> {
+    for _ in 0..MOMENTS {
+        match proc::environment(pid) {
+            Some(environment) if environment.is_empty() => std::thread::sleep(MOMENT),
+            Some(environment) => return environment,
+            None => break,
+        }
+    }
+    Vec::new()
+}
+
+const MOMENT: Duration = Duration::from_micros(100);
+const MOMENTS: u32 = 10;

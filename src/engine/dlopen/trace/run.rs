@@ -40,6 +40,7 @@ pub fn run(options: &TraceOptions, context: &Context) -> Result<TraceDocument> {
     let folder = folder(&options.scratch)?;
     let log = folder.path().join(LOG);
     let mut wake = Wake::on(folder.path());
+    let _adoption = Adoption::begin();
     let mut child = spawn(options, &program, &log)?;
     wake.watch_child(child.id());
     let mark = [b"LD_DEBUG_OUTPUT=", log.as_os_str().as_bytes()].concat();
@@ -54,6 +55,7 @@ pub fn run(options: &TraceOptions, context: &Context) -> Result<TraceDocument> {
         watched.starts.opened(&name);
     }
     watched.starts.count();
+    watched.family.reap(child.id());
     let ended = ended?;
     if context.is_cancelled() {
         return Err(Error::Cancelled);
@@ -175,4 +177,36 @@ fn written(options: &TraceOptions) -> u64 {
         _ => 0,
     };
     size(&options.stdout).saturating_add(size(&options.stderr))
+}
+
+/// While it lasts, processes of ours whose parents end become our children: where the first process of a container waits for
+/// nobody, they would be zombies for ever.
+struct Adoption {
+    #[cfg(target_os = "linux")]
+    was_on: bool,
+}
+
+impl Adoption {
+    #[cfg(target_os = "linux")]
+    fn begin() -> Self {
+        use rustix::process::{child_subreaper, getpid, set_child_subreaper};
+        let was_on = child_subreaper().is_ok_and(|reaper| reaper.is_some());
+        // Without it everything works but that.
+        let _ = set_child_subreaper(Some(getpid()));
+        Self { was_on }
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn begin() -> Self {
+        Self {}
+    }
+}
+
+impl Drop for Adoption {
+    fn drop(&mut self) {
+        #[cfg(target_os = "linux")]
+        if !self.was_on {
+            let _ = rustix::process::set_child_subreaper(None);
+        }
+    }
 }

@@ -28,8 +28,10 @@ pub fn open(path: &Path) -> Result<TraceDocument> {
     if text.len() as u64 > LONGEST {
         return Err(refused(path, "is longer than 1 GiB".to_owned()));
     }
-    let head: Head =
-        serde_json::from_slice(&text).map_err(|error| refused(path, format!("is no JSON document ({error})")))?;
+    let no_document = |error: serde_json::Error| {
+        refused(path, format!("is no JSON document: line {}, column {}", error.line(), error.column()))
+    };
+    let head: Head = serde_json::from_slice(&text).map_err(no_document)?;
     match head.schema.as_deref() {
         Some(SCHEMA) => {}
         Some(other) => return Err(refused(path, format!("is a document of schema {other}, not {SCHEMA}"))),

@@ -1,5 +1,6 @@
 //! The programs that start, each at the moment when its loader opens its log: what `/proc` says of it then.
 
+use super::options::TraceOptions;
 use super::proc;
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
@@ -35,6 +36,26 @@ impl Seen {
             directory: proc::directory(pid),
             library_path: proc::variable(environment, "LD_LIBRARY_PATH"),
             preload: proc::variable(environment, "LD_PRELOAD"),
+        }
+    }
+}
+
+impl Seen {
+    /// What the command itself was started with, for a program of it that was over before it could be looked at.
+    pub(super) fn as_started(options: &TraceOptions) -> Self {
+        let environment = &options.environment;
+        let own = if environment.clear { None } else { proc::environment(std::process::id()) }.unwrap_or_default();
+        let value = |name: &str| {
+            let set = environment.set.iter().rev().find(|(set, _)| set == name).map(|(_, value)| value.clone());
+            let inherited =
+                || proc::variable(&own, name).filter(|_| !environment.remove.iter().any(|gone| gone == name));
+            set.or_else(inherited)
+        };
+        Self {
+            directory: Some(options.working_directory.clone()),
+            library_path: value("LD_LIBRARY_PATH"),
+            preload: value("LD_PRELOAD"),
+            ..Self::default()
         }
     }
 }
