@@ -49,7 +49,6 @@ fn opened(name: &str, caller: OpenedBy) -> OpenedName {
         why: String::new(),
         remedy: None,
         remedies: Vec::new(),
-        observed: None,
     }
 }
 
