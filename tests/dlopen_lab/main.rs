@@ -8,6 +8,7 @@
 mod bundles;
 mod foreseen;
 mod lab;
+mod musl;
 mod paths;
 mod python;
 mod runs;
@@ -26,12 +27,8 @@ pub struct Case {
 
 fn main() {
     let strict = strict::is_strict();
-    let cases = paths::all()
-        .into_iter()
-        .chain(bundles::all())
-        .chain(unknown::all())
-        .chain(python::all())
-        .chain(foreseen::all());
+    let cases = paths::all().into_iter().chain(bundles::all()).chain(unknown::all()).chain(python::all());
+    let cases = cases.chain(musl::all()).chain(foreseen::all());
     let trials = cases.map(|case| match case.lacking {
         Some(reason) if strict && reason.starts_with("needs") => {
             Trial::test(case.name, move || Err(format!("can't run here: {reason}").into()))

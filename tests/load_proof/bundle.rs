@@ -113,6 +113,25 @@ pub fn preloaded() -> Result<(), Failed> {
     Ok(())
 }
 
+pub fn programs() -> Result<(), Failed> {
+    let lab = needy("$ORIGIN");
+    // Its own code would end with another status: it is not run.
+    let code = "#include <stdlib.h>\nint greet(void); int main(void) { exit(greet()); }\n";
+    lab.compiled("tool", code, &["-Lbuild", "-l:libgreet-1234abcd.so.1", "-Wl,-rpath,$ORIGIN/../lab.libs"]);
+    let files = [("bin/tool", "tool"), FILES[1]];
+    let whole = lab.load(&Case { files: &files, hide: &["build"], ..Case::default() });
+    assert_eq!(whole.verdict, LoadVerdict::Loads, "{whole:?}");
+    assert_eq!(of(&whole, FoundIn::Bundle), [("libgreet-1234abcd.so.1", "bundle:lab.libs/libgreet-1234abcd.so.1")]);
+    let broken = lab.load(&Case { files: &files[..1], hide: &["build"], ..Case::default() });
+    assert_eq!(broken.verdict, LoadVerdict::Fails, "{broken:?}");
+    assert!(broken.why.contains("libgreet-1234abcd.so.1 => not found"), "{}", broken.why);
+    // A library of that name without the symbol.
+    lab.library("build/libgreet-1234abcd.so.1", "int other;", &["-Wl,-soname,libgreet-1234abcd.so.1"]);
+    let other = lab.load(&Case { files: &files, ..Case::default() });
+    assert!(other.why.contains("undefined symbol: greet"), "{}", other.why);
+    Ok(())
+}
+
 pub fn not_tried() -> Result<(), Failed> {
     let lab = Lab::new();
     let path = lab.library("plain.so", "int f;", &[]);
@@ -141,7 +160,11 @@ pub fn not_tried() -> Result<(), Failed> {
         (Which::All, &|binary| binary.format = binary::Format::Pe, "a PE file"),
         (Which::All, &|binary| binary.format = binary::Format::MachO, "a Mach-O file"),
         (Which::All, &|binary| binary.slices[0].arch.name = "vax".to_owned(), "it is for vax"),
-        (Which::All, &|binary| binary.slices[0].kind = binary::ObjectKind::Executable, "a program"),
+        (
+            Which::All,
+            &|binary| binary.slices[0].kind = binary::ObjectKind::Executable,
+            "a program that needs no loader",
+        ),
     ];
     for (which, change, words) in rows {
         let report = report(which, change);

@@ -44,12 +44,17 @@ impl Lab {
 
     /// Compiles `code` to the shared library `name`, a path below the lab.
     pub fn library(&self, name: &str, code: &str, arguments: &[&str]) -> PathBuf {
+        self.compiled(name, code, &[&["-shared", "-fPIC"], arguments].concat())
+    }
+
+    /// Compiles `code` to the program or library `name`, as `arguments` say.
+    pub fn compiled(&self, name: &str, code: &str, arguments: &[&str]) -> PathBuf {
         let path = self.path(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         let source = path.with_extension("c");
         std::fs::write(&source, code).unwrap();
         let mut compile = Command::new("cc");
-        compile.current_dir(&self.root).args(["-shared", "-fPIC", "-o"]).arg(&path).arg(&source).args(arguments);
+        compile.current_dir(&self.root).arg("-o").arg(&path).arg(&source).args(arguments);
         let output = compile.output().unwrap();
         assert!(output.status.success(), "{compile:?}: {}", String::from_utf8_lossy(&output.stderr));
         std::fs::remove_file(source).unwrap();

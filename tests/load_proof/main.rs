@@ -31,6 +31,7 @@ fn trial(name: &str, needs: Result<(), String>, run: Test) -> Trial {
 fn main() {
     let arguments = Arguments::from_args();
     let linux = || if cfg!(target_os = "linux") { Ok(()) } else { Err("loading is tried on Linux alone".to_owned()) };
+    let glibc = || if cfg!(target_env = "gnu") { linux() } else { Err("musl's loader lists nothing".to_owned()) };
     let calls = || match cfg!(all(target_arch = "x86_64", target_env = "gnu")) {
         true => linux(),
         false => Err("no call comes from the artifact here".to_owned()),
@@ -41,6 +42,7 @@ fn main() {
         trial("a_library_of_the_build_is_no_proof", linux(), bundle::build_path_leaks_in),
         trial("the_build_stays_out_of_reach_around_the_bundle", linux(), bundle::scratch_inside_the_build),
         trial("a_library_that_is_loaded_first_answers", linux(), bundle::preloaded),
+        trial("a_program_is_asked_for_and_not_run", glibc(), bundle::programs),
         trial("what_is_not_loaded_has_a_reason", linux(), bundle::not_tried),
         trial("a_library_that_never_ends_is_ended", linux(), unruly::endless),
         trial("a_library_that_crashes_fails_with_its_signal", linux(), unruly::crashes),

@@ -19,14 +19,15 @@ __attribute__((constructor)) static void begin(void) {
 /// The lab with its program, which finds libraries in `lib` by its RUNPATH.
 fn lab() -> (Lab, PathBuf) {
     let lab = Lab::new();
-    let names = ["byname", "bypath", "space", "thread0", "thread1", "thread2", "child", "second", "third"];
+    lab.library("lib/libspace.so", "int puts(const char *); int space(void) { return puts(\"\"); }\n", &[]);
+    let names = ["byname", "bypath", "thread0", "thread1", "thread2", "child", "second", "third"];
     for name in names {
         lab.library(&format!("lib/lib{name}.so"), &format!("int {name}(void) {{ return 1; }}\n"), &[]);
     }
     std::os::unix::fs::symlink("libbyname.so", lab.path("lib/libalias.so")).unwrap();
     lab.library("inner/libinner.so", "int inner(void) { return 1; }\n", &[]);
     lab.library("lib/libplugin.so", PLUGIN, &["-Wl,--enable-new-dtags,-rpath,$ORIGIN/../inner", "-ldl"]);
-    lab.library("lib/libgone.so", "int gone(void) { return 1; }\n", &[]);
+    lab.library("lib/libgone.so", "int gone(void) { return 1; }\n", &["-Wl,-soname,libgone.so"]);
     let needy = ["-Wl,--no-as-needed", "lib/libgone.so", "-Wl,-soname,libneedy.so"];
     lab.library("lib/libneedy.so", "int gone(void); int needy(void) { return gone(); }\n", &needy);
     std::fs::remove_file(lab.path("lib/libgone.so")).unwrap();

@@ -6,11 +6,13 @@
 
 use super::values::{Follower, Loads, State, Value};
 use super::x86::{Decoded, decode};
-use iced_x86::{Code as X86, FlowControl, Instruction, OpKind, Register};
+use iced_x86::{Code as X86, FlowControl, Instruction, Mnemonic, OpKind, Register};
 use std::collections::BTreeMap;
 
 /// More entries of one table of branches are not looked at.
 const MOST_ENTRIES: u64 = 4096;
+/// A table's entry is read within so many instructions before the jump.
+const FAR: usize = 16;
 /// A function whose blocks are walked more often than this, on average, is given up.
 const MOST_WALKS: usize = 64;
 
@@ -83,7 +85,7 @@ impl Function<'_> {
             if ends_block(instruction) || self.never_returns(instruction) {
                 heads.entry(number + 1).or_insert(false);
             }
-            jumps_by_table += usize::from(is_by_table(instruction));
+            jumps_by_table += usize::from(self.is_by_table(number, instruction));
         }
         let from = self.wanted.entered.partition_point(|address| *address <= self.start);
         let entered = self.wanted.entered.get(from..).unwrap_or_default();
@@ -216,6 +218,17 @@ impl Function<'_> {
         near_target(instruction).filter(|target| jumps && (self.start..self.end).contains(target))
     }
 
+    /// Whether `instruction`, number `number`, jumps to where a table says. A jump to what a register holds is a call at the
+    /// function's end, unless an entry of a table was read shortly before.
+    fn is_by_table(&self, number: usize, instruction: &Instruction) -> bool {
+        if instruction.code() != X86::Jmp_rm64 {
+            return false;
+        }
+        let before = self.instructions.get(number.saturating_sub(FAR)..number).unwrap_or_default();
+        let by_register = instruction.op0_kind() == OpKind::Register && before.iter().any(is_indexed);
+        by_register || (instruction.op0_kind() == OpKind::Memory && instruction.memory_index() != Register::None)
+    }
+
     /// The number of the instruction at `address`.
     fn at(&self, address: u64) -> Option<usize> {
         self.instructions.binary_search_by_key(&address, Instruction::ip).ok()
@@ -226,7 +239,10 @@ impl Function<'_> {
     fn table(&self, instruction: &Instruction) -> Vec<u64> {
         let (address, width) = if instruction.code() == X86::Lea_r64_m && instruction.is_ip_rel_memory_operand() {
             (instruction.ip_rel_memory_address(), 4)
-        } else if is_by_table(instruction) && instruction.memory_base() == Register::None {
+        } else if instruction.code() == X86::Jmp_rm64
+            && instruction.memory_index() != Register::None
+            && instruction.memory_base() == Register::None
+        {
             (instruction.memory_displacement64(), 8)
         } else {
             return Vec::new();
@@ -274,10 +290,13 @@ fn near_target(instruction: &Instruction) -> Option<u64> {
     (instruction.op0_kind() == OpKind::NearBranch64).then(|| instruction.near_branch64())
 }
 
-/// Whether `instruction` jumps to where a table says.
-fn is_by_table(instruction: &Instruction) -> bool {
-    instruction.code() == X86::Jmp_rm64
-        && (instruction.op0_kind() == OpKind::Register || instruction.memory_index() != Register::None)
+/// Whether `instruction` reads what an index chooses.
+fn is_indexed(instruction: &Instruction) -> bool {
+    let reads = matches!(instruction.mnemonic(), Mnemonic::Mov | Mnemonic::Movsxd | Mnemonic::Add);
+    reads
+        && instruction.op1_kind() == OpKind::Memory
+        && instruction.memory_index() != Register::None
+        && instruction.memory_index_scale() >= 4
 }
 
 fn ends_block(instruction: &Instruction) -> bool {

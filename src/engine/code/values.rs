@@ -167,6 +167,8 @@ impl<'a> Follower<'a> {
         let before = state.get(Register::RSP);
         match instruction.mnemonic() {
             Mnemonic::Call => return state.called(),
+            // Nothing of this function follows.
+            Mnemonic::Ret => return,
             Mnemonic::Push if instruction.stack_pointer_increment() == -8 => {
                 let value = self.operand(state, instruction, 0);
                 self.give_away(value);

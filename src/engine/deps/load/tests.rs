@@ -1,6 +1,7 @@
 //! Loads whose formats have no loader here to ask: install names and DLLs.
 
 mod elf;
+mod open;
 
 use super::*;
 use crate::engine::binary::{Binary, Endian, ObjectKind, RunPath, RunPathTag, Slice};

@@ -36,6 +36,8 @@ pub(super) struct Request {
     pub hide: Vec<PathBuf>,
     /// Paths that must stay in reach.
     pub keep: Vec<PathBuf>,
+    /// Whether the artifact is a program: its own loader says what it would load, and runs nothing of it.
+    pub program: bool,
     /// The interpreter that loads; `None` for the child itself.
     pub python: Option<PathBuf>,
 }

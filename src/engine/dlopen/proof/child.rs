@@ -41,20 +41,27 @@ fn begin(said: &Path) -> Option<()> {
     let request: Request = read(said, REQUEST)?;
     write(said, HIDDEN, &hide::hide(&request)).ok()?;
     let mut next = match &request.python {
+        // Of a program, ld.so(8) lists what it would load and what it would not find, and ends.
+        _ if request.program => {
+            let mut next = Command::new(&request.artifact);
+            next.env_clear().env("LD_TRACE_LOADED_OBJECTS", "1").env("LD_WARN", "1").env("LD_BIND_NOW", "1");
+            next
+        }
         Some(python) => {
             let mut next = Command::new(python);
-            next.args(["-I", "-S", "-B", "-c", SCRIPT]).arg(said);
+            next.env_clear().args(["-I", "-S", "-B", "-c", SCRIPT]).arg(said);
             next
         }
         None => {
             // By its inode: the file itself may be hidden now.
             let mut next = Command::new("/proc/self/exe");
-            next.arg(CHILD).arg(said).arg(LOAD);
+            next.env_clear().arg(CHILD).arg(said).arg(LOAD);
             next
         }
     };
-    let error = next.env_clear().env("LD_DEBUG", LOGGED).env("LD_DEBUG_OUTPUT", said.join(TRACE)).exec();
-    let who = request.python.map_or_else(|| "this program".to_owned(), |python| python.display().to_string());
+    let error = next.env("LD_DEBUG", LOGGED).env("LD_DEBUG_OUTPUT", said.join(TRACE)).exec();
+    let program = request.program.then_some(request.artifact);
+    let who = request.python.or(program).map_or_else(|| "this program".to_owned(), |path| path.display().to_string());
     let not_tried = Some(format!("{who} can't be started: {error}"));
     write(said, ANSWER, &Answer { not_tried, ..Answer::default() }).ok()
 }

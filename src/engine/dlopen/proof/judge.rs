@@ -4,7 +4,7 @@ use super::answer::{ANSWER, Answer, HIDDEN, Hidden, REQUEST, Request, RequestedP
 use super::lay_out::LaidOut;
 use super::process::{self, End, Ended};
 use super::seen::{self, Seen};
-use super::{CHILD, LoadProof, Loading};
+use super::{CHILD, LoadProof, Loading, listing, untried};
 use crate::engine::audit::demands::is_dynamic_linker;
 use crate::engine::report::dlopen::{FoundIn, OpenedBy};
 use crate::engine::report::load::{LoadReport, LoadVerdict, LoadedLibrary, OpenedProbe};
@@ -39,7 +39,7 @@ pub(super) fn outcome(
             message: format!("as the child that loads, {}", end(&ended)),
         });
     };
-    let answer = read::<Answer>(&laid_out.said, ANSWER);
+    let answer = read::<Answer>(&laid_out.said, ANSWER).or_else(|| listing::answer(&request, &ended));
     let judge = Judge { proof, laid_out, request: &request, ended: &ended };
     Ok(judge.report(hidden, answer))
 }
@@ -59,6 +59,7 @@ fn request(proof: &LoadProof<'_>, loading: &Loading, laid_out: &LaidOut) -> Requ
         probes: proof.open.iter().map(|probe| RequestedProbe { name: probe.name.clone(), by: probe.by }).collect(),
         hide: proof.hide.to_vec(),
         keep: interpreter.map(|interpreter| interpreter.keep.clone()).unwrap_or_default(),
+        program: untried::is_program(proof),
         python: interpreter.map(|interpreter| interpreter.executable.clone()),
     }
 }
@@ -137,6 +138,7 @@ impl Judge<'_> {
         match (&self.request.python, &self.request.module) {
             (Some(python), Some(_)) => format!("import by {}", python.display()),
             (Some(python), None) => format!("ctypes of {}", python.display()),
+            _ if self.request.program => "its own loader, which runs nothing of it".to_owned(),
             _ => "dlopen".to_owned(),
         }
     }

@@ -13,6 +13,7 @@ mod hide;
 mod interpreter;
 mod judge;
 mod lay_out;
+mod listing;
 #[cfg(target_os = "linux")]
 mod native;
 mod process;

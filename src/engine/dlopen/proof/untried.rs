@@ -1,4 +1,4 @@
-//! When an artifact is not loaded, and why: another machine's, another system's, a program, or nobody to load it.
+//! When an artifact is not loaded, and why: another machine's, another system's, or nobody to load it.
 
 use super::{LoadProof, Loading, Which};
 use crate::engine::Result;
@@ -53,22 +53,34 @@ fn by_headers(proof: &LoadProof<'_>) -> Option<String> {
     if slice.arch.name != native_arch() {
         return Some(format!("it is for {}, and this machine is {}", slice.arch.name, native_arch()));
     }
-    if proof.artifact.kind == ArtifactKind::Bin || slice.kind == ObjectKind::Executable {
-        return Some("it is a program: it is run, not loaded".to_owned());
+    if is_program(proof) && slice.interpreter.is_none() {
+        return Some("it is a program that needs no loader".to_owned());
     }
-    if slice.kind != ObjectKind::SharedLibrary {
+    if is_program(proof) && !proof.open.is_empty() {
+        return Some("it is a program, which would have to run to open anything".to_owned());
+    }
+    if slice.kind != ObjectKind::SharedLibrary && slice.kind != ObjectKind::Executable {
         return Some("it is nothing that a loader loads".to_owned());
+    }
+    if is_program(proof) && guess_libc(proof.binary) == Libc::Musl {
+        return Some("it is a program for musl, whose loader can't be asked without running it".to_owned());
     }
     let own = if cfg!(target_env = "musl") { Libc::Musl } else { Libc::Glibc };
     let libc = guess_libc(proof.binary);
-    if libc != own {
+    if libc != own && !is_program(proof) {
         let name = |libc| if libc == Libc::Musl { "musl" } else { "glibc" };
         return Some(format!("it is for {}, and what would load it is for {}", name(libc), name(own)));
     }
-    if cfg!(target_feature = "crt-static") && proof.module.is_none() {
+    if cfg!(target_feature = "crt-static") && proof.module.is_none() && !is_program(proof) {
         return Some("this program is linked statically, and can load nothing".to_owned());
     }
     None
+}
+
+/// Whether the artifact is begun by execve(2) and not opened by another program.
+pub(super) fn is_program(proof: &LoadProof<'_>) -> bool {
+    let executable = |slice: &Slice| slice.kind == ObjectKind::Executable;
+    proof.artifact.kind == ArtifactKind::Bin || proof.binary.slices.first().is_some_and(executable)
 }
 
 /// This machine, as wheel tags write it.

@@ -9,7 +9,7 @@ use super::starts::{Seen, Starts};
 use super::{compare, preload, sampled};
 use crate::engine::report::trace::{Ended, LoadCause, LoadResult, TraceDocument, TracedLoad, TracedProcess};
 use crate::engine::{Context, Error, Result};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 
@@ -39,7 +39,9 @@ pub(super) struct Followed {
 pub(super) fn document(observed: Observed<'_>, context: &Context) -> Result<TraceDocument> {
     let Observed { options, family, starts, notes, ended } = observed;
     let mut followed = logged(&starts, &family, options)?;
-    for (process, seen) in sampled::processes(&family, &starts) {
+    let known = |one: &Followed| one.process.program.clone().map(|program| (one.process.pid, program));
+    let with_log: BTreeSet<(u32, PathBuf)> = followed.iter().filter_map(known).collect();
+    for (process, seen) in sampled::processes(&family, &with_log) {
         // Those who say nothing stand after their parents; the command itself stands first.
         let parent = followed.iter().rposition(|one| Some(one.process.pid) == process.parent);
         let is_root = family.members.first().is_some_and(|member| member.pid == process.pid);
@@ -50,7 +52,7 @@ pub(super) fn document(observed: Observed<'_>, context: &Context) -> Result<Trac
         compare::all(&mut followed, options, context)?;
     }
     let mut unseen = notes;
-    unseen.extend(blind_spots(&family, &starts));
+    unseen.extend(blind_spots(&family, &with_log));
     let text = |word: &std::ffi::OsString| word.to_string_lossy().into_owned();
     Ok(TraceDocument {
         schema: super::SCHEMA.to_owned(),
@@ -76,7 +78,7 @@ fn logged(starts: &Starts, family: &Family, options: &TraceOptions) -> Result<Ve
         let length = file.metadata().map_or(0, |file| file.len()).min(left);
         left -= length;
         let read = log::read(&path, &mut BufReader::new(file.take(length)), Files::Here)?;
-        followed.extend(of_log(pid, read, starts, family));
+        followed.extend(of_log(pid, read, starts, family, options));
     }
     // By the start of their programs; what was forked stands behind.
     followed.sort_by_key(|one| one.order);
@@ -84,7 +86,7 @@ fn logged(starts: &Starts, family: &Family, options: &TraceOptions) -> Result<Ve
 }
 
 /// The processes of one log, which has the name of process `pid`.
-fn of_log(pid: u32, read: Vec<Logged>, starts: &Starts, family: &Family) -> Vec<Followed> {
+fn of_log(pid: u32, read: Vec<Logged>, starts: &Starts, family: &Family, options: &TraceOptions) -> Vec<Followed> {
     let own = starts.list.iter().enumerate().filter(|(_, start)| start.pid == pid);
     let own: Vec<(usize, &Seen)> = own.map(|(order, start)| (order, &start.seen)).collect();
     let programs = read.iter().filter(|one| !one.is_forked).count();
@@ -96,10 +98,15 @@ fn of_log(pid: u32, read: Vec<Logged>, starts: &Starts, family: &Family) -> Vec<
         if !is_forked {
             current = own.get(next).map(|(order, seen)| (*order, (*seen).clone())).unwrap_or_default();
             next += 1;
+            if current.1.program.is_none() {
+                let taken = own.iter().filter_map(|(_, seen)| seen.program.as_deref()).collect::<Vec<_>>();
+                let missed = missed(pid, process.program.as_deref(), &taken, family);
+                current.1 = missed.unwrap_or_else(|| Seen::as_started(options));
+            }
         }
         let (order, seen) = current.clone();
         process.parent = if is_forked || seen.parent.is_none() {
-            family.members.iter().find(|member| member.pid == process.pid).map(|member| member.parent)
+            family.members.iter().find(|member| member.pid == process.pid).and_then(|member| member.parent)
         } else {
             seen.parent
         };
@@ -110,6 +117,17 @@ fn of_log(pid: u32, read: Vec<Logged>, starts: &Starts, family: &Family) -> Vec<
         followed.push(Followed { process, seen, is_forked, order });
     }
     followed
+}
+
+/// What was seen at other moments of a program whose start was missed: of what process `pid` ran and no start has `taken`,
+/// what has the name that it calls itself, or what is alone.
+fn missed(pid: u32, called: Option<&Path>, taken: &[&Path], family: &Family) -> Option<Seen> {
+    let members = family.members.iter().filter(|member| member.pid == pid);
+    let runs = members.flat_map(|member| member.runs.iter().filter(|run| !family.is_forked(member, run)));
+    let free: Vec<&Run> = runs.filter(|run| !taken.contains(&run.program.as_path())).collect();
+    let named = free.iter().find(|run| run.program.file_name() == called.and_then(Path::file_name));
+    let alone = free.first().filter(|run| free.len() == 1 && run.is_marked);
+    named.or(alone).map(|run| run.seen.clone())
 }
 
 /// Gives the process its program, by whose path it also asks.
@@ -162,17 +180,12 @@ pub(super) fn present(name: String, path: PathBuf) -> TracedLoad {
     }
 }
 
-/// What could not be seen, by program.
-fn blind_spots(family: &Family, starts: &Starts) -> Vec<String> {
-    let with_log: BTreeSet<u32> = starts.list.iter().map(|start| start.pid).collect();
-    let logged = |pid: u32, run: &Run| {
-        let mut own = starts.list.iter().filter(|start| start.pid == pid);
-        own.any(|start| start.seen.program.as_deref().is_none_or(|program| program == run.program))
-    };
-    let mut said: BTreeMap<String, ()> = BTreeMap::new();
+/// What could not be seen, by program; `with_log` are the programs whose loaders talked.
+fn blind_spots(family: &Family, with_log: &BTreeSet<(u32, PathBuf)>) -> BTreeSet<String> {
+    let mut said = BTreeSet::new();
     for member in &family.members {
         for run in &member.runs {
-            if logged(member.pid, run) && with_log.contains(&member.pid) || family.is_forked(member, run) {
+            if with_log.contains(&(member.pid, run.program.clone())) || family.is_forked(member, run) {
                 continue;
             }
             let program = run.program.display();
@@ -190,8 +203,8 @@ fn blind_spots(family: &Family, starts: &Starts) -> Vec<String> {
                 }
                 Kind::Glibc => format!("{program} could not write its log"),
             };
-            said.insert(text, ());
+            said.insert(text);
         }
     }
-    said.into_keys().collect()
+    said
 }

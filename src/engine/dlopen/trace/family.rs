@@ -6,6 +6,7 @@ use super::program::{self, Kind};
 use super::starts::Seen;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// One program in one process.
 #[derive(Debug, Clone)]
@@ -24,8 +25,8 @@ pub(super) struct Run {
 #[derive(Debug, Clone)]
 pub(super) struct Member {
     pub(super) pid: u32,
-    /// Its parent when it was seen first.
-    pub(super) parent: u32,
+    /// Its parent when it was seen first, unless that had ended before.
+    pub(super) parent: Option<u32>,
     start: u64,
     pub(super) runs: Vec<Run>,
 }
@@ -89,7 +90,9 @@ impl Family {
     }
 
     fn add(&mut self, pid: u32, stat: proc::Stat) -> usize {
-        self.members.push(Member { pid, parent: stat.parent, start: stat.start, runs: Vec::new() });
+        // Whose parent has ended has become ours; only the command itself was from the beginning.
+        let parent = Some(stat.parent).filter(|parent| *parent != std::process::id() || self.members.is_empty());
+        self.members.push(Member { pid, parent, start: stat.start, runs: Vec::new() });
         let at = self.members.len() - 1;
         self.by_pid.insert(pid, at);
         self.live.insert(pid);
@@ -102,7 +105,7 @@ impl Family {
         let Some(program) = proc::program(member.pid) else { return false };
         if member.runs.last().is_none_or(|run| run.program != program) {
             let kind = *self.kinds.entry(program.clone()).or_insert_with(|| program::kind(&program));
-            let environment = proc::environment(member.pid).unwrap_or_default();
+            let environment = environment(member.pid);
             let is_marked = memchr::memmem::find(&environment, &self.mark).is_some();
             let seen = Seen::of(member.pid, &environment);
             member.runs.push(Run { program, kind, is_marked, seen, mapped: Vec::new() });
@@ -136,7 +139,8 @@ impl Family {
                 && proc::is_marked(pid, &self.mark)
                 && let Some(stat) = proc::stat(pid)
             {
-                self.add(pid, stat);
+                let at = self.add(pid, stat);
+                self.look_at(at);
             }
         }
         let is_alive = |pid: &u32| {
@@ -164,10 +168,28 @@ impl Family {
         file.unwrap_or_else(|| "a process".to_owned())
     }
 
-    /// Whether `run` of `member` goes on with what its parent ran, after fork(2).
+    /// Whether `run` of `member` goes on with what its parent ran, after fork(2); where the parent is not known, with what
+    /// another one ran.
     pub(super) fn is_forked(&self, member: &Member, run: &Run) -> bool {
         let is_first = member.runs.first().is_some_and(|first| first.program == run.program);
-        let parent = self.members.iter().find(|other| other.pid == member.parent);
-        is_first && parent.is_some_and(|parent| parent.runs.iter().any(|other| other.program == run.program))
+        let may_be_parent =
+            |other: &&Member| member.parent.map_or(other.pid != member.pid, |parent| other.pid == parent);
+        let mut parents = self.members.iter().filter(may_be_parent);
+        is_first && parents.any(|parent| parent.runs.iter().any(|other| other.program == run.program))
     }
 }
+
+/// The environment of a program that may have begun just now: it is there a moment after the program is.
+fn environment(pid: u32) -> Vec<u8> {
+    for _ in 0..MOMENTS {
+        match proc::environment(pid) {
+            Some(environment) if environment.is_empty() => std::thread::sleep(MOMENT),
+            Some(environment) => return environment,
+            None => break,
+        }
+    }
+    Vec::new()
+}
+
+const MOMENT: Duration = Duration::from_micros(100);
+const MOMENTS: u32 = 10;

@@ -16,7 +16,9 @@ pub(super) fn tell(process: &mut TracedProcess, seen: &Seen) {
         }
         None => Vec::new(),
     };
-    let binary = seen.program.as_deref().and_then(program::binary_of);
+    // A program that was over too soon may have called itself by its path.
+    let called_path = process.program.as_deref().filter(|path| path.is_absolute());
+    let binary = seen.program.as_deref().or(called_path).and_then(program::binary_of);
     let needed: Vec<&[u8]> = binary
         .iter()
         .flat_map(|binary| &binary.slices)

@@ -56,7 +56,6 @@ pub fn run(options: &TraceOptions, context: &Context) -> Result<TraceDocument> {
     }
     watched.starts.count();
     watched.family.reap(child.id());
-    watched.starts.complete(&watched.family);
     let ended = ended?;
     if context.is_cancelled() {
         return Err(Error::Cancelled);

@@ -3,24 +3,22 @@
 use super::assemble::present;
 use super::family::{Family, Run};
 use super::program::{self, Kind};
-use super::starts::{Seen, Starts};
+use super::starts::Seen;
 use crate::engine::report::trace::{LoadCause, TraceMethod, TracedLoad, TracedProcess};
-use std::path::Path;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 
-/// Those of `family` that were sampled, each with what its trees depend on.
-pub(super) fn processes(family: &Family, starts: &Starts) -> Vec<(TracedProcess, Seen)> {
+/// Those of `family` that were sampled and are not `logged`, each with what its trees depend on.
+pub(super) fn processes(family: &Family, logged: &BTreeSet<(u32, PathBuf)>) -> Vec<(TracedProcess, Seen)> {
     let mut found = Vec::new();
     for member in &family.members {
         for run in &member.runs {
-            let talked = starts
-                .list
-                .iter()
-                .any(|start| start.pid == member.pid && start.seen.program.as_deref() == Some(run.program.as_path()));
-            let is_sampled = !run.mapped.is_empty() && !(run.kind == Kind::Glibc && (run.is_marked || talked));
+            let has_log = logged.contains(&(member.pid, run.program.clone()));
+            let is_sampled = !run.mapped.is_empty() && !has_log && !(run.kind == Kind::Glibc && run.is_marked);
             if is_sampled && !(run.kind == Kind::Glibc && family.is_forked(member, run)) {
                 let process = TracedProcess {
                     pid: member.pid,
-                    parent: Some(member.parent),
+                    parent: member.parent,
                     program: Some(run.program.clone()),
                     method: TraceMethod::Maps,
                     loads: loads(run),
@@ -38,7 +36,7 @@ fn loads(run: &Run) -> Vec<TracedLoad> {
     let interpreter = program::interpreter(&run.program);
     let real = interpreter.as_deref().and_then(|path| std::fs::canonicalize(path).ok());
     let of_program = |file: &Path| file == run.program || Some(file) == real.as_deref();
-    let load = |file: &std::path::PathBuf| {
+    let load = |file: &PathBuf| {
         let name = file.file_name().unwrap_or(file.as_os_str()).to_string_lossy().into_owned();
         let cause = if of_program(file) { LoadCause::Program } else { LoadCause::Unknown };
         TracedLoad { cause, ..present(name, file.clone()) }

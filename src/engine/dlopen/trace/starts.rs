@@ -1,6 +1,6 @@
 //! The programs that start, each at the moment when its loader opens its log: what `/proc` says of it then.
 
-use super::family::{Family, Run};
+use super::options::TraceOptions;
 use super::proc;
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
@@ -40,6 +40,26 @@ impl Seen {
     }
 }
 
+impl Seen {
+    /// What the command itself was started with, for a program of it that was over before it could be looked at.
+    pub(super) fn as_started(options: &TraceOptions) -> Self {
+        let environment = &options.environment;
+        let own = if environment.clear { None } else { proc::environment(std::process::id()) }.unwrap_or_default();
+        let value = |name: &str| {
+            let set = environment.set.iter().rev().find(|(set, _)| set == name).map(|(_, value)| value.clone());
+            let inherited =
+                || proc::variable(&own, name).filter(|_| !environment.remove.iter().any(|gone| gone == name));
+            set.or_else(inherited)
+        };
+        Self {
+            directory: Some(options.working_directory.clone()),
+            library_path: value("LD_LIBRARY_PATH"),
+            preload: value("LD_PRELOAD"),
+            ..Self::default()
+        }
+    }
+}
+
 /// All starts, in their order.
 #[derive(Debug)]
 pub(super) struct Starts {
@@ -73,27 +93,6 @@ impl Starts {
             }
         }
         bytes
-    }
-
-    /// Fills in what was not seen of a start from what was seen of the process at other moments.
-    pub(super) fn complete(&mut self, family: &Family) {
-        for at in 0..self.list.len() {
-            let Some(pid) = self.list.get(at).filter(|start| start.seen.program.is_none()).map(|start| start.pid)
-            else {
-                continue;
-            };
-            let own = || self.list.iter().filter(|start| start.pid == pid);
-            let unknown_behind = self.list.iter().skip(at + 1).filter(|start| start.pid == pid).count();
-            let is_free = |run: &&Run| own().all(|start| start.seen.program.as_ref() != Some(&run.program));
-            let members = family.members.iter().filter(|member| member.pid == pid);
-            let runs = members.flat_map(|member| member.runs.iter().filter(|run| !family.is_forked(member, run)));
-            let free: Vec<&Run> = runs.filter(is_free).collect();
-            // The last of them belongs to the last start.
-            let run = free.len().checked_sub(unknown_behind + 1).and_then(|at| free.get(at));
-            if let (Some(run), Some(start)) = (run.map(|run| run.seen.clone()), self.list.get_mut(at)) {
-                start.seen = run;
-            }
-        }
     }
 
     /// The logs, in the order in which they were begun.
