@@ -90,7 +90,7 @@ fn tried() -> Result<(), Failed> {
     let said = opened(&report(&mut session, "libb.so"));
     for kind in PLANNED {
         let adoption = session.adoption(id, kind, "libfoo.so.1", &Context::new())?;
-        let load = session.try_remedy(id, &adoption, &Context::new())?;
+        let load = session.try_remedy(&adoption, &Context::new())?;
         let helps = said.remedies.iter().find(|remedy| remedy.kind == kind).unwrap().helps;
         let [probe] = &load.opened[..] else { panic!("{kind:?}: {load:#?}") };
         assert_eq!(helps, Some(probe.path.is_some()), "{kind:?}: {load:#?}");
