@@ -51,15 +51,15 @@ fn what_loads() -> Result<(), Failed> {
         assert_eq!(built.load(&a, &[]), "answer 42\n", "{kind:?}: what links it loads all the same");
         let libraries = libraries(&bundle);
         assert_eq!(libraries.len(), 2, "{kind:?}: one copy only: {libraries:?}");
-        let foo = libraries.iter().find(|name| name.starts_with("libfoo")).unwrap();
-        assert_eq!(foo == "libfoo.so.1", kind == Some(RemedyKind::KeepName), "{kind:?}: {foo}");
+        let grafted = libraries.iter().find(|name| name.starts_with("libfoo")).unwrap();
+        assert_eq!(grafted == "libfoo.so.1", kind == Some(RemedyKind::KeepName), "{kind:?}: {grafted}");
         let said = built.load(&b, &[]);
         match kind {
             Some(RemedyKind::KeepName | RemedyKind::KeepSoname) => assert_eq!(said, "answer 42\n", "{kind:?}"),
             _ => assert!(said.contains("libfoo.so.1: cannot open shared object file"), "{kind:?}: {said}"),
         }
         if kind == Some(RemedyKind::Preload) {
-            let first = bundle.join("labext.libs").join(foo);
+            let first = bundle.join("labext.libs").join(grafted);
             assert_eq!(built.load(&b, &[first]), "answer 42\n", "loaded ahead");
         }
     }
