@@ -2,11 +2,11 @@
 
 use super::jobs::{RemedyFor, Request};
 use super::panel::Panel;
-use super::state::State;
+use super::state::{Overlay, State};
 use super::update::say;
 use crate::engine::report::dlopen::{DlopenReport, ObservedOpening, OpenedName, Remedy, RemedyKind};
-use crate::engine::report::load::LoadVerdict;
 use crate::engine::report::opened_words;
+use crate::views::{layout, opening, page};
 
 /// What is known of the chosen artifact's opening at run time.
 #[must_use]
@@ -78,6 +78,26 @@ pub fn turn(state: &mut State, forward: bool) {
     });
     state.remedy = Some(next);
     say(state, said.unwrap_or_default(), false);
+    show_chosen(state);
+}
+
+/// Scrolls to the chosen remedy, where it is not in sight.
+fn show_chosen(state: &mut State) {
+    if let Overlay::Page(open) = &state.overlay {
+        let (shown, _) = page::extent(state, open);
+        let Some(line) = opening::chosen_line(&page::lines_of(state, open)) else { return };
+        if let Overlay::Page(open) = &mut state.overlay
+            && !(open.scroll..open.scroll + shown.saturating_sub(1)).contains(&line)
+        {
+            open.scroll = line.saturating_sub(1);
+        }
+        return;
+    }
+    let (shown, _) = layout::detail_extent(state);
+    let line = opening::chosen_line(&page::detail_lines(state)).map(|line| line as u64);
+    if let Some(line) = line.filter(|line| !(state.detail_scroll..state.detail_scroll + shown).contains(line)) {
+        state.detail_scroll = line;
+    }
 }
 
 /// Has the chosen remedy tried.
@@ -100,7 +120,8 @@ pub fn done(state: &mut State, asked: &Request) {
     let title = opened_words::remedy(meant.kind);
     let (said, failed) = match (asked, remedy.and_then(|remedy| remedy.tried.as_ref())) {
         (Request::TryRemedy(_), Some(tried)) => {
-            (format!("{title}: {}", opened_words::load(tried)), tried.verdict == LoadVerdict::Fails)
+            let (said, works) = opened_words::tried(tried);
+            (format!("{title}: {said}"), !works)
         }
         (Request::Adopt(_), _) => (format!("{title}: in the plan now"), false),
         (Request::Drop(_), _) => (format!("{title}: no longer in the plan"), false),

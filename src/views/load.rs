@@ -64,10 +64,12 @@ pub fn details(load: &LoadReport) -> Vec<(String, Role)> {
     lines
 }
 
-/// A library with where it came from: `libgreet.so.1 for labext.so: bundle:labext.libs/libgreet-47542e49.so.1`.
+/// A library by the file that it came from: `bundle:labext.libs/libgreet-47542e49.so.1 (the bundle's), for labext.so`.
 pub fn came_from(library: &LoadedLibrary) -> String {
-    let asked_by = library.asked_by.as_ref().map(|by| format!(" for {by}")).unwrap_or_default();
-    format!("{}{asked_by}: {} ({})", library.name, library.path, opened_words::whose(library.from))
+    let file = library.path.rsplit('/').next().unwrap_or(&library.path);
+    let name = if file == library.name { String::new() } else { format!("{}: ", library.name) };
+    let asked_by = library.asked_by.as_ref().map(|by| format!(", for {by}")).unwrap_or_default();
+    format!("{name}{} ({}){asked_by}", library.path, opened_words::whose(library.from))
 }
 
 /// How a library's origin looks: only the bundle's and the policy's are on every machine.

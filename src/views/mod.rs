@@ -24,7 +24,7 @@ mod list;
 mod load;
 mod log;
 pub mod minimap;
-mod opening;
+pub mod opening;
 mod overview;
 pub mod page;
 mod palette;

@@ -13,6 +13,9 @@ use ratatui::text::{Line, Span};
 /// From this width on, the two openings stand side by side.
 const SIDE_BY_SIDE: usize = 72;
 
+/// Stands before the chosen remedy.
+const CHOSEN: &str = "▸ ";
+
 /// Writes everything about `name`, with remedy number `chosen` in full.
 pub fn about(text: &mut Text, name: &OpenedName, chosen: Option<usize>, (cells, theme): (usize, Theme)) {
     let (word, role) = verdict(name.verdict);
@@ -112,10 +115,13 @@ fn remedies(text: &mut Text, remedies: &[Remedy], chosen: Option<usize>) {
     text.heading("remedies");
     for (place, remedy) in remedies.iter().enumerate() {
         let is_chosen = chosen == Some(place);
-        let (mark, name) = if is_chosen { ("▸ ", Role::Next) } else { ("  ", Role::Strong) };
+        let (mark, name) = if is_chosen { (CHOSEN, Role::Next) } else { ("  ", Role::Strong) };
         let mut says = vec![opened_words::helps(remedy.helps)];
         says.extend(remedy.adopted.then_some("adopted"));
-        says.extend(remedy.tried.as_ref().map(|_| "tried"));
+        says.extend(remedy.tried.as_ref().map(|load| match opened_words::tried(load).1 {
+            true => "tried: works",
+            false => "tried: FAILS",
+        }));
         text.marked(mark, Role::Next, &format!("{}: {}", opened_words::remedy(remedy.kind), says.join(", ")), name);
         let role = match remedy.helps {
             Some(true) => Role::Good,
@@ -129,6 +135,12 @@ fn remedies(text: &mut Text, remedies: &[Remedy], chosen: Option<usize>) {
     }
 }
 
+/// The line in `detail` on which the chosen remedy stands.
+#[must_use]
+pub fn chosen_line(detail: &[Line<'_>]) -> Option<usize> {
+    detail.iter().position(|line| line.spans.first().is_some_and(|span| span.content == CHOSEN))
+}
+
 fn about_remedy(text: &mut Text, remedy: &Remedy) {
     for change in &remedy.changes {
         text.hanging("    changes ", change, Role::Plain);
@@ -137,8 +149,10 @@ fn about_remedy(text: &mut Text, remedy: &Remedy) {
         text.hanging("      ", line, Role::Key);
     }
     if let Some(tried) = &remedy.tried {
+        let (said, works) = opened_words::tried(tried);
+        text.hanging("    tried   ", &said, if works { Role::Good } else { Role::Bad });
         let (said, role) = load::verdict(tried);
-        text.hanging("    tried   ", &said, role);
+        text.hanging("            ", &said, role);
         for (line, role) in load::details(tried) {
             text.hanging("            ", &line, role);
         }

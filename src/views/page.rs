@@ -42,6 +42,18 @@ pub fn extent(state: &State, open: &Page) -> (usize, usize) {
     (usize::from(inner.height), content(state, open, PLAIN, usize::from(inner.width)).len())
 }
 
+/// The page's lines, as they are wrapped on the screen.
+#[must_use]
+pub fn lines_of(state: &State, open: &Page) -> Vec<Line<'static>> {
+    content(state, open, PLAIN, width(state))
+}
+
+/// The lines of the panel's lower part, as they are wrapped on the screen.
+#[must_use]
+pub fn detail_lines(state: &State) -> Vec<Line<'static>> {
+    layout::of(state).map_or_else(Vec::new, |screen| chosen(state, PLAIN, usize::from(screen.detail.width)))
+}
+
 /// The page as plain text.
 #[must_use]
 pub fn text(state: &State, open: &Page) -> String {

@@ -138,7 +138,7 @@ fn print_remedy(remedy: &Remedy, output: &mut Output) -> Result<()> {
     let head = format!("{}: {}{adopted}", opened::remedy(remedy.kind), opened::helps(remedy.helps));
     row("  remedy", &head, if remedy.helps == Some(true) { Tone::Strong } else { Tone::Faint }, output)?;
     row("", &remedy.why, Tone::Faint, output)?;
-    for change in &remedy.changes {
+    for change in remedy.changes.iter().filter(|_| remedy.helps != Some(false)) {
         row("", &format!("changes {change}"), Tone::Faint, output)?;
     }
     for line in &remedy.lines {
@@ -146,7 +146,10 @@ fn print_remedy(remedy: &Remedy, output: &mut Output) -> Result<()> {
         output.line(format_args!("{:INDENT$}  {line}", ""))?;
     }
     match &remedy.tried {
-        Some(tried) => row("", &format!("tried: {}", opened::load(tried)), Tone::Strong, output),
+        Some(tried) => {
+            let (said, works) = opened::tried(tried);
+            row("", &format!("tried: {said}"), if works { Tone::Strong } else { Tone::Bad }, output)
+        }
         None => Ok(()),
     }
 }

@@ -175,10 +175,7 @@ pub fn calls(calls: &[OpeningCall]) -> Vec<String> {
     }
     if argument > 0 {
         let their = if argument == 1 { "its" } else { "their" };
-        lines.push(format!(
-            "{argument} {} on what {their} own caller passes: what that is is not known",
-            says(argument)
-        ));
+        lines.push(format!("{argument} {} on {their} own caller's argument, which is not known", says(argument)));
     }
     if constant > 0 {
         lines.push(format!("{constant} {} a constant name", says(constant)));
@@ -270,6 +267,20 @@ pub fn load(load: &LoadReport) -> String {
     }
 }
 
+/// What came of trying a remedy, and whether it works: what counts is the name that was opened, where one was.
+#[must_use]
+pub fn tried(load: &LoadReport) -> (String, bool) {
+    let loads = matches!(load.verdict, LoadVerdict::Loads | LoadVerdict::LoadsFromElsewhere);
+    match load.opened.iter().find(|probe| probe.path.is_none()).or(load.opened.first()) {
+        Some(probe) if loads => match (&probe.path, &probe.error) {
+            (Some(path), _) => (format!("opens {}: {path}", probe.name), load.verdict == LoadVerdict::Loads),
+            (None, Some(error)) => (format!("loads, and FAILS to open {}: {error}", probe.name), false),
+            (None, None) => (format!("loads, and FAILS to open {}", probe.name), false),
+        },
+        _ => (self::load(load), load.verdict == LoadVerdict::Loads),
+    }
+}
+
 /// How many calls and functions there are, for a heading: `dlopen, dlsym · 4 calls`.
 #[must_use]
 pub fn imports<'a>(names: impl Iterator<Item = &'a str>, calls: Option<usize>) -> String {
@@ -289,6 +300,7 @@ pub fn imports<'a>(names: impl Iterator<Item = &'a str>, calls: Option<usize>) -
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::report::load::OpenedProbe;
 
     fn call(passes: Option<&str>, how: &str) -> OpeningCall {
         OpeningCall {
@@ -314,13 +326,38 @@ mod tests {
             calls(&all),
             [
                 "2 calls pass a name made at run time: what they open is not known",
-                "1 call passes on what its own caller passes: what that is is not known",
+                "1 call passes on its own caller's argument, which is not known",
                 "1 call passes a constant name",
                 "1 call passes null: the program itself",
             ]
         );
         assert_eq!(calls(&all[1..2]), ["1 call passes a name made at run time: what it opens is not known"]);
         assert!(calls(&[]).is_empty());
+    }
+
+    #[test]
+    fn what_counts_in_a_trial_is_the_name_that_was_opened() {
+        let probe = |path: Option<&str>| OpenedProbe {
+            name: "libfoo.so".into(),
+            path: path.map(Into::into),
+            error: path.is_none().then(|| "cannot open".into()),
+        };
+        let load = |verdict, opened| LoadReport {
+            artifact: "/a/b.so".into(),
+            verdict,
+            why: "it broke".into(),
+            loaded_by: None,
+            build_hidden_by: None,
+            libraries: Vec::new(),
+            opened,
+            started: None,
+        };
+        use LoadVerdict::{Fails, Loads};
+        assert_eq!(tried(&load(Loads, vec![probe(Some("bundle:x"))])), ("opens libfoo.so: bundle:x".into(), true));
+        let (said, works) = tried(&load(Loads, vec![probe(Some("bundle:x")), probe(None)]));
+        assert_eq!((said.as_str(), works), ("loads, and FAILS to open libfoo.so: cannot open", false));
+        assert_eq!(tried(&load(Fails, vec![probe(Some("bundle:x"))])), ("FAILS: it broke".into(), false));
+        assert_eq!(tried(&load(Loads, Vec::new())), ("loads: no library".into(), true));
     }
 
     #[test]

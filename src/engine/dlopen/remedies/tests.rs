@@ -43,12 +43,12 @@ fn opened(name: &str, caller: OpenedBy) -> OpenedName {
         evidence: Vec::new(),
         would_resolve: None,
         in_bundle: None,
+        observed: None,
         grafted: Some(GraftedAs { needed_as: NAME.to_owned(), name: HASHED.to_owned(), because_of }),
         verdict: OpenedVerdict::Renamed,
         why: String::new(),
         remedy: None,
         remedies: Vec::new(),
-        observed: None,
     }
 }
 
