@@ -3,8 +3,11 @@
 use crate::support::{cargo_build, found, options, run, write};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use wheelwright::engine::Context;
+use wheelwright::engine::dlopen::proof::{Loading, StartClock, Which};
 use wheelwright::engine::project::ArtifactId;
 use wheelwright::engine::repair::Mode;
 use wheelwright::engine::report::dlopen::RemedyKind;
@@ -47,6 +50,10 @@ pub extern "C" fn answer() -> c_int {
     }
 }
 "#;
+
+/// The remedies that can be part of a plan.
+pub const PLANNED: [RemedyKind; 5] =
+    [RemedyKind::AddRpath, RemedyKind::AddNeeded, RemedyKind::KeepSoname, RemedyKind::KeepName, RemedyKind::Preload];
 
 /// Why the loader's behaviour can't be asked here, if it can't.
 pub fn lacks_glibc() -> Option<String> {
@@ -111,12 +118,26 @@ impl Built {
 
     /// A session on it, which is told where the build's libraries lie. What earlier ones left is gone.
     pub fn session(&self) -> Session {
+        self.session_with(None)
+    }
+
+    /// The same, which may load what it finds, by the program `helper`.
+    pub fn loading_session(&self, helper: &Path) -> Session {
+        let clock: StartClock = Arc::new(|| {
+            let begun = Instant::now();
+            Box::new(move || begun.elapsed() > Duration::from_secs(60))
+        });
+        self.session_with(Some(Loading::new(helper.to_path_buf(), None, Which::Outputs, clock)))
+    }
+
+    fn session_with(&self, loading: Option<Loading>) -> Session {
         let staging = self.project.join("target/wheelwright");
         if staging.exists() {
             std::fs::remove_dir_all(staging).unwrap();
         }
         let mut options = options(Mode::Repair, None);
         options.audit.ld_paths.push(self.directory.path().join("private"));
+        options.loading = loading;
         Session::open(found(&self.project), options).unwrap()
     }
 

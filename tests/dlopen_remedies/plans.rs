@@ -1,6 +1,6 @@
 //! What adopting does to plans, predictions, runs and undoing.
 
-use crate::case::{Built, adopt, advance, advance_one, bundle, by_name};
+use crate::case::{Built, PLANNED, adopt, advance, advance_one, bundle, by_name};
 use crate::support::known_files;
 use libtest_mimic::{Failed, Trial};
 use std::path::PathBuf;
@@ -22,9 +22,6 @@ pub fn all() -> Vec<Trial> {
         Trial::test("what_can_not_be_adopted_is_refused_with_a_way_out", refused),
     ]
 }
-
-const PLANNED: [RemedyKind; 5] =
-    [RemedyKind::AddRpath, RemedyKind::AddNeeded, RemedyKind::KeepSoname, RemedyKind::KeepName, RemedyKind::Preload];
 
 fn libraries(bundle: &std::path::Path) -> Vec<String> {
     let mut names: Vec<String> = std::fs::read_dir(bundle.join("labext.libs"))

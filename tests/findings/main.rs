@@ -9,6 +9,7 @@ mod files;
 mod formats;
 mod loading;
 mod names;
+mod opened;
 mod workshop;
 
 #[path = "../ci/strict.rs"]
@@ -30,6 +31,7 @@ fn main() {
     let cases = loading::all()
         .into_iter()
         .chain(names::all())
+        .chain(opened::all())
         .chain(files::all())
         .chain(editing::all())
         .chain(cargo::all())

@@ -92,7 +92,7 @@ pub fn try_remedies(session: &mut Session, context: &Context) -> Result<()> {
             let works = candidate.verdict == OpenedVerdict::Works;
             for remedy in candidate.remedies.iter().filter(|remedy| !works && remedy.kind != RemedyKind::LinkIt) {
                 let adoption = session.adoption(id, remedy.kind, &candidate.name, context);
-                let tried = adoption.and_then(|adoption| session.try_remedy(id, &adoption, context));
+                let tried = adoption.and_then(|adoption| session.try_remedy(&adoption, context));
                 match tried {
                     Err(Error::Cancelled) => return Err(Error::Cancelled.into()),
                     // Why it can't be had stands in the remedy.

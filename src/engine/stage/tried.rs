@@ -18,18 +18,18 @@ use std::path::Path;
 use std::sync::Arc;
 
 impl Session {
-    /// Loads artifact `id`, that of `adoption`, as it would be with it, and opens the adopted name from it. The report is kept with the
+    /// Loads the artifact of `adoption` as it would be with it, and opens the adopted name from it. The report is kept with the
     /// remedy, where the artifact's audit lists it.
     ///
     /// # Errors
     /// [`Error::Refused`] where nothing may be loaded or the remedy can't be had; [`Error::Cancelled`]; when a file can't be
     /// copied or edited. That the name is not found is in the report.
-    pub fn try_remedy(&mut self, id: ArtifactId, adoption: &Adoption, context: &Context) -> Result<LoadReport> {
+    pub fn try_remedy(&mut self, adoption: &Adoption, context: &Context) -> Result<LoadReport> {
         self.ensure_all_audited(context)?;
         let repairs = self.repairs_with(adoption, &self.adopted_instead(adoption), context)?;
         let scratch = self.places.scratch();
         empty(&scratch)?;
-        let report = self.load_with(id, adoption, &repairs, &scratch, context);
+        let report = self.load_with(adoption, &repairs, &scratch, context);
         let removed = match std::fs::remove_dir_all(&scratch) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Error::io("remove", &scratch)(error)),
             _ => Ok(()),
@@ -41,12 +41,12 @@ impl Session {
 
     fn load_with(
         &self,
-        id: ArtifactId,
         adoption: &Adoption,
         repairs: &[(ArtifactId, Repair)],
         scratch: &Path,
         context: &Context,
     ) -> Result<LoadReport> {
+        let id = adoption.artifact;
         let refused = |reason: &str, way_out: &str| Error::Refused {
             path: self.artifact(id).map(|artifact| artifact.path.clone()).unwrap_or_default(),
             reason: reason.to_owned(),

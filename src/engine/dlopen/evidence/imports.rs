@@ -57,6 +57,9 @@ const MACHO: [(&str, Does); 9] = [
     ("NSLookupSymbolInModule", Does::LooksUp),
 ];
 
+/// An imported function and its library.
+type Named = (String, Option<String>);
+
 /// The functions by which `binary`, read from `source`, opens libraries, by slice and name.
 ///
 /// # Errors
@@ -66,7 +69,7 @@ pub fn imports(binary: &Binary, source: &dyn ReadAt, context: &Context) -> Resul
     let mut found = Vec::new();
     for slice in &binary.slices {
         context.advance(0)?;
-        let (known, named): (&[(&str, Does)], Vec<(String, Option<String>)>) = match binary.format {
+        let (known, named): (&[(&str, Does)], Vec<Named>) = match binary.format {
             Format::Elf => (&ELF, elf(slice, source)?),
             Format::Pe => (&PE, pe(source)?),
             Format::MachO => (&MACHO, mach_o(slice, source)?),
@@ -91,7 +94,7 @@ fn names(known: &[(&'static str, Does)]) -> Vec<&'static str> {
 }
 
 /// ELF does not say which library a symbol comes from, but for its version's.
-fn elf(slice: &Slice, source: &dyn ReadAt) -> Result<Vec<(String, Option<String>)>> {
+fn elf(slice: &Slice, source: &dyn ReadAt) -> Result<Vec<Named>> {
     let Some(details) = &slice.elf else { return Ok(Vec::new()) };
     let symbols = Symbols::open(source, &details.tables)?.undefined()?;
     let known = |symbol: &&crate::engine::binary::elf::UndefinedSymbol| {
@@ -109,13 +112,13 @@ fn elf(slice: &Slice, source: &dyn ReadAt) -> Result<Vec<(String, Option<String>
     Ok(found.collect())
 }
 
-fn pe(source: &dyn ReadAt) -> Result<Vec<(String, Option<String>)>> {
+fn pe(source: &dyn ReadAt) -> Result<Vec<Named>> {
     let headers = pe::Headers::read(source)?;
     let found = pe::imported(source, &headers, &names(&PE))?;
     Ok(found.into_iter().map(|(name, library)| (name, Some(library.to_text().into_owned()))).collect())
 }
 
-fn mach_o(slice: &Slice, source: &dyn ReadAt) -> Result<Vec<(String, Option<String>)>> {
+fn mach_o(slice: &Slice, source: &dyn ReadAt) -> Result<Vec<Named>> {
     let place = macho::Place { offset: slice.offset, size: slice.size };
     let image = macho::Image::read(source, place)?;
     let found = macho::undefined(source, &image, &names(&MACHO))?;

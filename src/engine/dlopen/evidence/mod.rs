@@ -183,3 +183,6 @@ impl Search<'_> {
         Ok(Some(calls::report(&calls, &slice.arch.name, self.path, &texts, &mut self.gathered)))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -94,7 +94,8 @@ fn is_version(text: &str) -> bool {
         let digits = part.trim_start_matches(|letter: char| letter.is_ascii_digit());
         let letter = digits.len() <= 1 && digits.chars().all(|letter| letter.is_ascii_lowercase());
         let is_number = digits.len() < part.len() && letter;
-        if !is_number && !(has_gap(part) && !part.contains(char::is_whitespace) && part.len() <= 16) {
+        let is_filled = has_gap(part) && !part.contains(char::is_whitespace) && part.len() <= 16;
+        if !is_number && !is_filled {
             return false;
         }
         rest = behind;

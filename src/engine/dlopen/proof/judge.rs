@@ -6,7 +6,7 @@ use super::process::{self, End, Ended};
 use super::seen::{self, Seen};
 use super::{CHILD, LoadProof, Loading, listing, untried};
 use crate::engine::audit::demands::is_dynamic_linker;
-use crate::engine::report::dlopen::{FoundIn, OpenedBy};
+use crate::engine::report::dlopen::FoundIn;
 use crate::engine::report::load::{LoadReport, LoadVerdict, LoadedLibrary, OpenedProbe};
 use crate::engine::{Context, Error, Result};
 use std::path::{Path, PathBuf};
@@ -27,7 +27,7 @@ pub(super) fn outcome(
     laid_out: &LaidOut,
     context: &Context,
 ) -> Result<LoadReport> {
-    let request = request(proof, loading, laid_out);
+    let request = request(proof, loading, laid_out)?;
     write(&laid_out.said, REQUEST, &request)?;
     let mut command = Command::new(&loading.helper);
     command.arg(CHILD).arg(&laid_out.said).env_clear().current_dir(&laid_out.empty);
@@ -44,12 +44,11 @@ pub(super) fn outcome(
     Ok(judge.report(hidden, answer))
 }
 
-fn request(proof: &LoadProof<'_>, loading: &Loading, laid_out: &LaidOut) -> Request {
-    let interpreter = loading.interpreter().and_then(|asked| asked.as_ref().ok());
+fn request(proof: &LoadProof<'_>, loading: &Loading, laid_out: &LaidOut) -> Result<Request> {
     // Where Python is needed for nothing, the fewest things are in the process before.
-    let wanted = proof.module.is_some() || proof.open.iter().any(|probe| probe.by == OpenedBy::Python);
-    let interpreter = interpreter.filter(|_| wanted);
-    Request {
+    let asked = if untried::wants_python(proof)? { loading.interpreter() } else { None };
+    let interpreter = asked.and_then(|asked| asked.as_ref().ok());
+    Ok(Request {
         scratch: laid_out.scratch.clone(),
         bundle: laid_out.bundle.clone(),
         empty: laid_out.empty.clone(),
@@ -61,7 +60,7 @@ fn request(proof: &LoadProof<'_>, loading: &Loading, laid_out: &LaidOut) -> Requ
         keep: interpreter.map(|interpreter| interpreter.keep.clone()).unwrap_or_default(),
         program: untried::is_program(proof),
         python: interpreter.map(|interpreter| interpreter.executable.clone()),
-    }
+    })
 }
 
 /// The size of the files in `directory`, in bytes.

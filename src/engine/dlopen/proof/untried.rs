@@ -7,7 +7,12 @@ use crate::engine::binary::{Format, ObjectKind, Slice};
 use crate::engine::deps::{Libc, guess_libc};
 use crate::engine::file::Windows;
 use crate::engine::report::audit::ArtifactKind;
+use crate::engine::report::dlopen::OpenedBy;
 use crate::engine::symbols::python::is_python;
+
+/// Said where an interpreter is needed.
+const NO_PYTHON: &str =
+    "it needs what only a Python interpreter defines, and none is there; name one with --interpreter";
 
 /// Why `proof`'s artifact is not loaded, if it is not.
 ///
@@ -20,24 +25,30 @@ pub(super) fn reason(proof: &LoadProof<'_>, loading: &Loading) -> Result<Option<
     if let Some(why) = by_headers(proof) {
         return Ok(Some(why));
     }
-    let Some(file) = proof.files.iter().find(|file| file.at == proof.entry) else {
+    if !proof.files.iter().any(|file| file.at == proof.entry) {
         return Ok(Some("it is not in the bundle".to_owned()));
-    };
+    }
     if proof.scratch.to_str().is_none() || proof.files.iter().any(|file| file.at.contains('\0')) {
         return Ok(Some("its place is no text that can be passed on".to_owned()));
     }
-    let Some(slice) = proof.binary.slices.first() else { return Ok(None) };
-    match loading.interpreter() {
-        Some(Ok(_)) => Ok(None),
-        Some(Err(why)) if proof.module.is_some() || needs_python(file, slice)? => {
-            Ok(Some(format!("no Python interpreter can load it: {why}")))
-        }
-        None if needs_python(file, slice)? => {
-            let why = "it needs what only a Python interpreter defines, and none is there; name one with --interpreter";
-            Ok(Some(why.to_owned()))
-        }
-        _ => Ok(None),
+    if proof.module.is_none() && !needs_python(proof)? {
+        return Ok(None);
     }
+    Ok(match loading.interpreter() {
+        Some(Ok(_)) => None,
+        Some(Err(why)) => Some(format!("no Python interpreter can load it: {why}")),
+        None if proof.module.is_some() && !needs_python(proof)? => None,
+        None => Some(NO_PYTHON.to_owned()),
+    })
+}
+
+/// Whether an interpreter loads `proof`'s artifact, or opens something for it. To ask one takes its time.
+///
+/// # Errors
+/// When the artifact can't be read.
+pub(super) fn wants_python(proof: &LoadProof<'_>) -> Result<bool> {
+    let by_python = proof.open.iter().any(|probe| probe.by == OpenedBy::Python);
+    Ok(!is_program(proof) && (proof.module.is_some() || by_python || needs_python(proof)?))
 }
 
 /// What the headers and the kind of the artifact say.
@@ -95,7 +106,9 @@ fn native_arch() -> &'static str {
 }
 
 /// Whether the file asks for symbols that no library of its own brings, but an interpreter does.
-fn needs_python(file: &super::BundleFile, slice: &Slice) -> Result<bool> {
+fn needs_python(proof: &LoadProof<'_>) -> Result<bool> {
+    let Some(slice) = proof.binary.slices.first() else { return Ok(false) };
+    let Some(file) = proof.files.iter().find(|file| file.at == proof.entry) else { return Ok(false) };
     let links_it = slice.needed.iter().any(|needed| needed.name.as_bytes().starts_with(b"libpython"));
     let (false, Some(details)) = (links_it, &slice.elf) else { return Ok(false) };
     let source = Windows::open(&file.from)?;

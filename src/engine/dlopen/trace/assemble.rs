@@ -89,19 +89,28 @@ fn logged(starts: &Starts, family: &Family, options: &TraceOptions) -> Result<Ve
 fn of_log(pid: u32, read: Vec<Logged>, starts: &Starts, family: &Family, options: &TraceOptions) -> Vec<Followed> {
     let own = starts.list.iter().enumerate().filter(|(_, start)| start.pid == pid);
     let own: Vec<(usize, &Seen)> = own.map(|(order, start)| (order, &start.seen)).collect();
-    let programs = read.iter().filter(|one| !one.is_forked).count();
+    let calls: Vec<Option<PathBuf>> =
+        read.iter().filter(|one| !one.is_forked).map(|one| one.process.program.clone()).collect();
     // The last programs are surely those that were seen last.
-    let mut next = own.len().saturating_sub(programs);
+    let skipped = own.len().saturating_sub(calls.len());
+    let own = own.get(skipped..).unwrap_or_default();
+    let mut next = 0;
     let mut current: (usize, Seen) = own.first().map(|(order, seen)| (*order, (*seen).clone())).unwrap_or_default();
     let mut followed = Vec::new();
     for Logged { mut process, is_forked } in read {
         if !is_forked {
             current = own.get(next).map(|(order, seen)| (*order, (*seen).clone())).unwrap_or_default();
             next += 1;
-            if current.1.program.is_none() {
+            // Looked at too late, it was the next program already.
+            let follower = own.get(next).map(|(_, seen)| &seen.program);
+            let is_next = follower == Some(&current.1.program) && calls.get(next) != Some(&process.program);
+            if current.1.program.is_none() || is_next {
                 let taken = own.iter().filter_map(|(_, seen)| seen.program.as_deref()).collect::<Vec<_>>();
-                let missed = missed(pid, process.program.as_deref(), &taken, family);
-                current.1 = missed.unwrap_or_else(|| Seen::as_started(options));
+                match missed(pid, process.program.as_deref(), &taken, family) {
+                    Some(seen) => current.1 = seen,
+                    None if is_next => {}
+                    None => current.1 = Seen::as_started(options),
+                }
             }
         }
         let (order, seen) = current.clone();

@@ -6,7 +6,6 @@ use super::program::{self, Kind};
 use super::starts::Seen;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 /// One program in one process.
 #[derive(Debug, Clone)]
@@ -103,22 +102,21 @@ impl Family {
     fn look_at(&mut self, at: usize) -> bool {
         let Some(member) = self.members.get_mut(at) else { return false };
         let Some(program) = proc::program(member.pid) else { return false };
-        if member.runs.last().is_none_or(|run| run.program != program) {
-            let kind = *self.kinds.entry(program.clone()).or_insert_with(|| program::kind(&program));
-            let environment = environment(member.pid);
+        let is_new = member.runs.last().is_none_or(|run| run.program != program);
+        // The environment of a program that was begun just now may have been looked for too early.
+        if is_new || member.runs.last().is_some_and(|run| !run.is_marked) {
+            let Some((seen, environment)) = Seen::now(member.pid) else { return false };
             let is_marked = memchr::memmem::find(&environment, &self.mark).is_some();
-            let seen = Seen::of(member.pid, &environment);
-            member.runs.push(Run { program, kind, is_marked, seen, mapped: Vec::new() });
-        }
-        let Some(run) = member.runs.last_mut() else { return false };
-        if !run.is_marked {
-            // Just after execve(2) the environment may not be there yet.
-            let environment = proc::environment(member.pid).unwrap_or_default();
-            if memchr::memmem::find(&environment, &self.mark).is_some() {
-                run.is_marked = true;
-                run.seen = Seen::of(member.pid, &environment);
+            let program = seen.program.clone().unwrap_or(program);
+            match member.runs.last_mut() {
+                Some(run) if run.program == program => (run.is_marked, run.seen) = (is_marked, seen),
+                _ => {
+                    let kind = *self.kinds.entry(program.clone()).or_insert_with(|| program::kind(&program));
+                    member.runs.push(Run { program, kind, is_marked, seen, mapped: Vec::new() });
+                }
             }
         }
+        let Some(run) = member.runs.last_mut() else { return false };
         let talks = run.kind == Kind::Glibc && run.is_marked;
         if talks || matches!(run.kind, Kind::Static | Kind::Unknown) {
             return false;
@@ -178,18 +176,3 @@ impl Family {
         is_first && parents.any(|parent| parent.runs.iter().any(|other| other.program == run.program))
     }
 }
-
-/// The environment of a program that may have begun just now: it is there a moment after the program is.
-fn environment(pid: u32) -> Vec<u8> {
-    for _ in 0..MOMENTS {
-        match proc::environment(pid) {
-            Some(environment) if environment.is_empty() => std::thread::sleep(MOMENT),
-            Some(environment) => return environment,
-            None => break,
-        }
-    }
-    Vec::new()
-}
-
-const MOMENT: Duration = Duration::from_micros(100);
-const MOMENTS: u32 = 10;

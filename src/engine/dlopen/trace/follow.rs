@@ -4,12 +4,12 @@
 //! nothing: the next thing that can't be part of it shows that it has. Constructors may open more inside a frame, so frames
 //! are a stack. The loader's lock keeps the frames of two threads apart.
 
+use super::frame::Frame;
 use super::objects::{Files, Objects};
 use super::request::{After, Request};
 use super::rules;
 use super::said::Said;
 use crate::engine::report::trace::{LoadCause, LoadResult, TracedLoad};
-use std::collections::BTreeSet;
 
 /// Where a process is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,21 +18,6 @@ enum Stage {
     Starting,
     /// The program's own code runs.
     Running,
-}
-
-/// A load that is not complete: that of the program, or of what was opened.
-#[derive(Debug, Clone, Default)]
-struct Frame {
-    /// What was opened, by its number; `None` for the program itself.
-    root: Option<usize>,
-    /// The objects that were mapped for it: only they ask for more in it.
-    mapped: BTreeSet<Vec<u8>>,
-    /// All is mapped, and constructors run: the load can't fail any more, and they may open more.
-    has_begun: bool,
-    /// The last request of this frame.
-    last: Option<usize>,
-    /// The loader's error.
-    error: Option<String>,
 }
 
 /// One process, from one execve(2) or fork(2) on.

@@ -8,6 +8,7 @@ mod compare;
 mod ending;
 mod family;
 mod follow;
+mod frame;
 mod lines;
 mod log;
 mod objects;

@@ -14,8 +14,8 @@ pub(super) fn processes(family: &Family, logged: &BTreeSet<(u32, PathBuf)>) -> V
     for member in &family.members {
         for run in &member.runs {
             let has_log = logged.contains(&(member.pid, run.program.clone()));
-            let is_sampled = !run.mapped.is_empty() && !has_log && !(run.kind == Kind::Glibc && run.is_marked);
-            if is_sampled && !(run.kind == Kind::Glibc && family.is_forked(member, run)) {
+            let talks = has_log || (run.kind == Kind::Glibc && run.is_marked);
+            if !talks && !run.mapped.is_empty() && !(run.kind == Kind::Glibc && family.is_forked(member, run)) {
                 let process = TracedProcess {
                     pid: member.pid,
                     parent: member.parent,

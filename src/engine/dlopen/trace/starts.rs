@@ -5,6 +5,7 @@ use super::proc;
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// What the logs' names begin with; the loader adds a dot and the process id.
 pub(super) const LOG: &str = "log";
@@ -28,17 +29,40 @@ pub(super) struct Seen {
 }
 
 impl Seen {
-    /// Looks at process `pid`, which was started with `environment`.
-    pub(super) fn of(pid: u32, environment: &[u8]) -> Self {
-        Self {
-            program: proc::program(pid),
-            parent: proc::stat(pid).map(|stat| stat.parent),
-            directory: proc::directory(pid),
-            library_path: proc::variable(environment, "LD_LIBRARY_PATH"),
-            preload: proc::variable(environment, "LD_PRELOAD"),
+    /// Looks at process `pid`: what it runs, and the environment that this was started with. `None` when it is gone, or never
+    /// the same program for long enough.
+    pub(super) fn now(pid: u32) -> Option<(Self, Vec<u8>)> {
+        for _ in 0..TRIES {
+            let program = proc::program(pid)?;
+            let environment = proc::environment(pid).unwrap_or_default();
+            let seen = Self {
+                parent: proc::stat(pid).map(|stat| stat.parent),
+                directory: proc::directory(pid),
+                library_path: proc::variable(&environment, "LD_LIBRARY_PATH"),
+                preload: proc::variable(&environment, "LD_PRELOAD"),
+                program: Some(program),
+            };
+            // Another execve(2) in between would mix two programs.
+            let is_one = proc::program(pid) == seen.program;
+            // Just after execve(2) the environment is not there yet.
+            if is_one && !environment.is_empty() {
+                return Some((seen, environment));
+            }
+            if is_one {
+                std::thread::sleep(MOMENT);
+                let is_still_empty = proc::environment(pid).is_some_and(|environment| environment.is_empty());
+                if is_still_empty && proc::program(pid) == seen.program {
+                    return Some((seen, environment));
+                }
+            }
         }
+        None
     }
 }
+
+/// How often a process is looked at that changes meanwhile, and how long it has for it.
+const TRIES: u32 = 5;
+const MOMENT: Duration = Duration::from_micros(500);
 
 impl Seen {
     /// What the command itself was started with, for a program of it that was over before it could be looked at.
@@ -102,13 +126,11 @@ impl Starts {
         first.map(|start| (start.pid, self.folder.join(format!("{LOG}.{}", start.pid)))).collect()
     }
 
+    /// Looks at process `pid`; an id of another namespace is a stranger's here.
     fn see(&self, pid: u32) -> Seen {
-        let environment = proc::environment(pid).unwrap_or_default();
-        // An id of another namespace is a stranger here.
-        if memchr::memmem::find(&environment, &self.mark).is_none() {
-            return Seen::default();
-        }
-        Seen::of(pid, &environment)
+        let is_marked = |environment: &[u8]| memchr::memmem::find(environment, &self.mark).is_some();
+        let now = Seen::now(pid).filter(|(_, environment)| is_marked(environment));
+        now.map(|(seen, _)| seen).unwrap_or_default()
     }
 }
 

@@ -50,17 +50,22 @@ pub(super) fn read(
                 };
                 gathered.add(name, OpenedBy::Python, confidence, evidence);
             };
+            // One of several values may be another's, of another system for one.
+            let is_choice = opened.values.len() > 1;
+            let (sure, choice) =
+                if is_choice { (Confidence::Referred, ", or another") } else { (Confidence::Passed, "") };
             for value in opened.values {
                 match value {
                     Value::Text(name) if is_of(&name, opened.by, format) => {
-                        add(&name, Confidence::Passed, format!("passed to {}", opened.function));
+                        add(&name, sure, format!("passed to {}{choice}", opened.function));
                     }
                     Value::Beside(name) if !name.is_empty() && is_of(&name, opened.by, format) => {
                         let name = format!("$PACKAGE/{name}");
-                        let detail = format!("passed to {}; $PACKAGE is the folder of this file", opened.function);
-                        add(&name, Confidence::Passed, detail);
+                        let detail =
+                            format!("passed to {}{choice}; $PACKAGE is the folder of this file", opened.function);
+                        add(&name, sure, detail);
                     }
-                    Value::Stem(stem) => {
+                    Value::Stem(stem) if is_of(&stem, opened.by, format) && !stem.contains(['/', '\\']) => {
                         let detail = format!("the library that ctypes.util.find_library(\"{stem}\") finds");
                         add(&by_stem(&stem, format), Confidence::Pattern, detail);
                     }

@@ -94,15 +94,23 @@ fn names_of_other_systems_are_left_out_and_unknown_ones_are_noted() {
     let path = directory.path().join("x.py");
     let source = "import ctypes, os\nctypes.CDLL('a.dll')\nctypes.CDLL('liba.dylib')\nctypes.CDLL('liba.so')\n\
         ctypes.CDLL(None)\nctypes.WinDLL('kernel32')\nctypes.CDLL(os.environ['A'])\nctypes.util.find_library('z')\n\
-        ctypes.CDLL(os.path.join(os.path.dirname(__file__), 'libb.so'))\n";
+        ctypes.CDLL(os.path.join(os.path.dirname(__file__), 'libb.so'))\n\
+        ctypes.CDLL('libl.so' if os else 'libr.so')\nctypes.util.find_library('lib/x.dylib')\n";
     std::fs::write(&path, source).unwrap();
     let (mut gathered, mut notes) = (Gathered::default(), Vec::new());
     let places = [directory.path().to_path_buf()];
     read(&places, Format::Elf, &mut gathered, &mut notes, &Context::new()).unwrap();
     let (names, _) = gathered.into_names();
     let found: Vec<_> = names.iter().map(|name| (name.name.as_str(), name.confidence)).collect();
-    use Confidence::{Passed, Pattern};
-    assert_eq!(found, [("$PACKAGE/libb.so", Passed), ("liba.so", Passed), ("libz.so*", Pattern)]);
+    use Confidence::{Passed, Pattern, Referred};
+    let expected = [
+        ("$PACKAGE/libb.so", Passed),
+        ("liba.so", Passed),
+        ("libl.so", Referred),
+        ("libr.so", Referred),
+        ("libz.so*", Pattern),
+    ];
+    assert_eq!(found, expected);
     assert_eq!((names[1].evidence[0].line, names[1].evidence[0].kind.as_str()), (Some(4), "ctypes"));
     assert_eq!(notes, [format!("CDLL with a name made at run time ({}:7)", path.display())]);
 }

@@ -110,8 +110,7 @@ impl Lexer<'_> {
         let line = self.line;
         self.take(quotes.len());
         let mut text = Some(String::new());
-        loop {
-            let Some(letter) = self.rest.chars().next() else { break };
+        while let Some(letter) = self.rest.chars().next() {
             if self.rest.starts_with(&quotes) {
                 self.take(quotes.len());
                 break;

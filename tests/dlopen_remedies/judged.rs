@@ -1,0 +1,146 @@
+//! What is said of each remedy: in the report, in the findings, and by the loader when it is tried.
+
+use crate::case::{Built, PLANNED, adopt, by_name};
+use libtest_mimic::{Failed, Trial};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::Command;
+use wheelwright::engine::Context;
+use wheelwright::engine::report::audit::{ArtifactReport, Finding, Host, Severity};
+use wheelwright::engine::report::dlopen::{OpenedName, OpenedVerdict, RemedyKind};
+use wheelwright::engine::stage::Session;
+
+pub fn all() -> Vec<Trial> {
+    vec![
+        Trial::test("the_case_is_found_and_every_remedy_judged", judged),
+        Trial::test("what_nobody_links_is_found_too", unlinked),
+        Trial::test("what_is_tried_is_as_it_was_said", tried),
+        Trial::test("the_command_line_adopts", command_line),
+    ]
+}
+
+fn report(session: &mut Session, name: &str) -> ArtifactReport {
+    let host = Host { os: "linux".to_owned(), arch: "x86_64".to_owned(), libc: Some("glibc".to_owned()) };
+    let document = session.audit_document(host, &Context::new()).unwrap();
+    document.artifacts.into_iter().find(|report| report.name == name).unwrap()
+}
+
+fn opened(report: &ArtifactReport) -> OpenedName {
+    let candidates = report.dlopen.as_ref().unwrap().candidates.clone().unwrap();
+    candidates.into_iter().find(|candidate| candidate.name == "libfoo.so.1").unwrap()
+}
+
+fn of_code<'a>(report: &'a ArtifactReport, code: &str) -> Vec<&'a Finding> {
+    report.findings.iter().filter(|finding| finding.code == code).collect()
+}
+
+fn judged() -> Result<(), Failed> {
+    let built = Built::new(true);
+    let mut session = built.session();
+    let report = report(&mut session, "libb.so");
+    let opened = opened(&report);
+    let grafted = opened.grafted.clone().unwrap();
+    assert!(grafted.name.starts_with("libfoo-") && grafted.because_of == ["a.so"], "{grafted:?}");
+    assert_eq!(opened.verdict, OpenedVerdict::Renamed, "{}", opened.why);
+    let helps: BTreeMap<RemedyKind, Option<bool>> =
+        opened.remedies.iter().map(|remedy| (remedy.kind, remedy.helps)).collect();
+    let expected = [
+        (RemedyKind::AddRpath, Some(false)),
+        (RemedyKind::KeepName, Some(true)),
+        (RemedyKind::AddNeeded, Some(false)),
+        (RemedyKind::KeepSoname, Some(true)),
+        (RemedyKind::Preload, Some(true)),
+        (RemedyKind::LinkIt, Some(true)),
+    ];
+    assert_eq!(helps, BTreeMap::from(expected), "{:#?}", opened.remedies);
+    assert_eq!(opened.remedy, Some(RemedyKind::KeepSoname));
+    let path = opened.remedies.iter().find(|remedy| remedy.kind == RemedyKind::AddRpath).unwrap();
+    assert!(path.why.contains(&format!("is called {} and its SONAME says so too", grafted.name)), "{}", path.why);
+    let [finding] = of_code(&report, "WW008")[..] else { panic!("{:#?}", report.findings) };
+    assert_eq!(finding.severity, Severity::Warning);
+    assert!(finding.title.contains(&grafted.name), "{}", finding.title);
+    assert!(finding.evidence.iter().any(|line| line.contains("libb.so passes libfoo.so.1")), "{:#?}", finding.evidence);
+    assert!(
+        finding.fix.iter().any(|line| line.ends_with("wheelwright run --adopt keep-soname:libfoo.so.1@libb.so")),
+        "{:#?}",
+        finding.fix
+    );
+    assert!(of_code(&report, "WW007").is_empty());
+    // Adopted, it works, and the remedy is marked.
+    adopt(&mut session, RemedyKind::KeepName);
+    let report = self::report(&mut session, "libb.so");
+    let opened = self::opened(&report);
+    assert_eq!(opened.verdict, OpenedVerdict::Works, "{}", opened.why);
+    let adopted: Vec<RemedyKind> =
+        opened.remedies.iter().filter(|remedy| remedy.adopted).map(|remedy| remedy.kind).collect();
+    assert_eq!(adopted, [RemedyKind::KeepName]);
+    assert!(of_code(&report, "WW008").is_empty());
+    Ok(())
+}
+
+fn unlinked() -> Result<(), Failed> {
+    let built = Built::new(false);
+    let mut session = built.session();
+    let report = report(&mut session, "libb.so");
+    let opened = opened(&report);
+    // The library lies where the user said, and no loader looks there.
+    assert_eq!(opened.verdict, OpenedVerdict::Missing, "{}", opened.why);
+    let path = opened.remedies.iter().find(|remedy| remedy.kind == RemedyKind::AddRpath).unwrap();
+    assert!(path.why.contains("nothing brings libfoo.so.1 into the bundle"), "{}", path.why);
+    assert_eq!(opened.remedy, Some(RemedyKind::KeepSoname));
+    let [finding] = of_code(&report, "WW007")[..] else { panic!("{:#?}", report.findings) };
+    assert_eq!(finding.severity, Severity::Warning);
+    assert!(of_code(&report, "WW008").is_empty());
+    Ok(())
+}
+
+/// The load proof on the bundle of each remedy, the build out of reach.
+fn tried() -> Result<(), Failed> {
+    let built = Built::new(true);
+    let mut session = built.loading_session(Path::new(env!("CARGO_BIN_EXE_wheelwright")));
+    let id = by_name(&session, "libb.so");
+    let said = opened(&report(&mut session, "libb.so"));
+    for kind in PLANNED {
+        let adoption = session.adoption(id, kind, "libfoo.so.1", &Context::new())?;
+        let load = session.try_remedy(&adoption, &Context::new())?;
+        let helps = said.remedies.iter().find(|remedy| remedy.kind == kind).unwrap().helps;
+        let [probe] = &load.opened[..] else { panic!("{kind:?}: {load:#?}") };
+        assert_eq!(helps, Some(probe.path.is_some()), "{kind:?}: {load:#?}");
+        match &probe.path {
+            Some(path) => assert!(path.starts_with("bundle:labext.libs/libfoo"), "{kind:?}: {path}"),
+            None => assert!(probe.error.as_ref().unwrap().contains("libfoo.so.1"), "{kind:?}: {probe:?}"),
+        }
+        assert!(!session.places().scratch().exists(), "nothing is left");
+    }
+    assert!(session.adoptions().is_empty());
+    let kept = opened(&session.report(id).unwrap());
+    assert_eq!(kept.remedies.iter().filter(|remedy| remedy.tried.is_some()).count(), PLANNED.len());
+    Ok(())
+}
+
+fn command_line() -> Result<(), Failed> {
+    let built = Built::new(true);
+    let out = tempfile::tempdir()?;
+    let run = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_wheelwright"));
+        command.args(arguments).arg("--ld-path").arg(built.private()).current_dir(&built.project);
+        let output = command.output().unwrap();
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let directory = out.path().join("kept");
+    let adopting = ["--adopt", "keep-soname:libfoo.so.1"];
+    let (status, said) = run(&[&["run", "--load", "never", "-o", directory.to_str().unwrap()][..], &adopting].concat());
+    assert_eq!(status, Some(0), "{said}");
+    assert_eq!(built.load(&directory.join("labext/b.so"), &[]), "answer 42\n");
+    for (adopted, words) in [
+        ("keep-it:libfoo.so.1", "the kinds are add-rpath, add-needed, keep-soname, keep-name, preload"),
+        ("keep-name:libbar.so.1", "no artifact here is seen to open libbar.so.1"),
+        ("keep-name:libfoo.so.1@libc.so", "no artifact here is called libc.so"),
+        ("keep-name:libbar.so.1@libb.so", "is found nowhere on this machine"),
+    ] {
+        let (status, said) = run(&["plan", "--adopt", adopted]);
+        assert_eq!(status, Some(2), "{said}");
+        assert!(said.contains(words) && said.contains(adopted), "{said}");
+    }
+    Ok(())
+}
