@@ -98,7 +98,7 @@ fn serve_session(served: &mut Served, job: &Job, events: &Sender<Event>) -> Outc
         Request::Undo(id) => session.undo(*id, context).map(|_| ()),
         Request::TryRemedy(remedy) => session
             .adoption(remedy.artifact, remedy.kind, &remedy.name, context)
-            .and_then(|adoption| session.try_remedy(remedy.artifact, &adoption, context))
+            .and_then(|adoption| session.try_remedy(&adoption, context))
             .map(|_| ()),
         Request::Adopt(remedy) => session
             .adoption(remedy.artifact, remedy.kind, &remedy.name, context)
