@@ -64,11 +64,12 @@ void complain(void) { puts("cannot load libcomplaint.so.1: giving up"); puts("se
 int main(int count, char **all) { return wrapper(all[0]) == constant() || falls(count) || chosen(count) || made(count); }
 "#;
 
-const CONSTANT: (&str, &str) = ("a constant", "");
+/// How a call's name comes about, and the name.
+type Call = (&'static str, Option<&'static str>);
 
 /// What each function of `SOURCE` does: how each call's name comes about, and the name.
-fn expected() -> Vec<(&'static str, Vec<(&'static str, Option<&'static str>)>)> {
-    let constant = |name| vec![(CONSTANT.0, Some(name))];
+fn expected() -> Vec<(&'static str, Vec<Call>)> {
+    let constant = |name| vec![("a constant", Some(name))];
     let made = || vec![("made at run time", None)];
     vec![
         ("constant", constant("libconstant.so.1")),
