@@ -41,8 +41,21 @@ fn the_manual_has_every_command_and_its_own_options_once() {
     assert_eq!(page.out.lines().filter(|line| line.starts_with(".TH ")).count(), 1);
     let headings: Vec<&str> = page.out.lines().filter_map(|line| line.strip_prefix(".SS wheelwright ")).collect();
     let names: Vec<&str> = headings.iter().filter_map(|heading| heading.split(' ').next()).collect();
-    let commands =
-        ["demo", "audit", "tree", "plan", "run", "diff", "elf", "recover", "build", "explain", "completions", "man"];
+    let commands = [
+        "demo",
+        "audit",
+        "tree",
+        "plan",
+        "run",
+        "diff",
+        "elf",
+        "recover",
+        "build",
+        "trace",
+        "explain",
+        "completions",
+        "man",
+    ];
     assert_eq!(names, commands);
     assert_eq!(page.out.matches("\\-\\-sandbox").count(), 2, "in the synopsis, and once explained");
     assert_eq!(page.out.matches("\\-\\-loader\\-only").count(), 1);

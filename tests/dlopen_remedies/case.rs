@@ -10,7 +10,8 @@ use wheelwright::engine::Context;
 use wheelwright::engine::dlopen::proof::{Loading, StartClock, Which};
 use wheelwright::engine::project::ArtifactId;
 use wheelwright::engine::repair::Mode;
-use wheelwright::engine::report::dlopen::RemedyKind;
+use wheelwright::engine::report::audit::{ArtifactReport, Host};
+use wheelwright::engine::report::dlopen::{OpenedName, RemedyKind};
 use wheelwright::engine::report::plan::Step;
 use wheelwright::engine::stage::{Outcome, Session};
 
@@ -51,6 +52,10 @@ pub extern "C" fn answer() -> c_int {
 }
 "#;
 
+/// Calls a linked libfoo.
+pub const LINKING: &str = "unsafe extern \"C\" { safe fn foo() -> i32; }\n\
+    #[unsafe(no_mangle)] pub extern \"C\" fn answer() -> i32 { foo() }\n";
+
 /// The remedies that can be part of a plan.
 pub const PLANNED: [RemedyKind; 5] =
     [RemedyKind::AddRpath, RemedyKind::AddNeeded, RemedyKind::KeepSoname, RemedyKind::KeepName, RemedyKind::Preload];
@@ -82,8 +87,6 @@ impl Built {
         std::os::unix::fs::symlink("libfoo.so.1", private.join("libfoo.so")).unwrap();
         let project = directory.path().join("project");
         write(&project.join("Cargo.toml"), "[workspace]\nmembers = [\"a\", \"b\"]\nresolver = \"3\"\n");
-        let linking = "unsafe extern \"C\" { safe fn foo() -> i32; }\n\
-            #[unsafe(no_mangle)] pub extern \"C\" fn answer() -> i32 { foo() }\n";
         let script = |flags: &str| {
             format!(
                 "fn main() {{\n    println!(\"cargo:rustc-link-search=native={}\");\n    {flags}\n}}\n",
@@ -92,7 +95,7 @@ impl Built {
         };
         let link = "println!(\"cargo:rustc-link-lib=dylib=foo\");";
         let plain = "#[unsafe(no_mangle)] pub extern \"C\" fn answer() -> i32 { 1 }\n";
-        let a = if links { linking } else { plain };
+        let a = if links { LINKING } else { plain };
         for (name, source, flags) in [("a", a, if links { link } else { "" }), ("b", OPENER, "")] {
             let member = project.join(name);
             write(
@@ -144,9 +147,14 @@ impl Built {
     /// What the driver says that loads `file` under an empty environment, `before` being loaded first; the build's libraries
     /// are away meanwhile.
     pub fn load(&self, file: &Path, before: &[PathBuf]) -> String {
-        let (private, away) = (self.directory.path().join("private"), self.directory.path().join("away"));
+        self.hidden(Command::new(self.directory.path().join("driver")).arg(file).args(before).env_clear())
+    }
+
+    /// What `command` prints while the build's libraries are away.
+    pub fn hidden(&self, command: &mut Command) -> String {
+        let (private, away) = (self.private(), self.directory.path().join("away"));
         std::fs::rename(&private, &away).unwrap();
-        let output = Command::new(self.directory.path().join("driver")).arg(file).args(before).env_clear().output();
+        let output = command.output();
         std::fs::rename(&away, &private).unwrap();
         String::from_utf8_lossy(&output.unwrap().stdout).into_owned()
     }
@@ -160,6 +168,19 @@ impl Built {
 /// The artifact of this file name.
 pub fn by_name(session: &Session, name: &str) -> ArtifactId {
     session.project().artifacts.iter().find(|artifact| artifact.name == name).unwrap().id
+}
+
+/// What the session's audit says of the artifact of this file name.
+pub fn report(session: &mut Session, name: &str) -> ArtifactReport {
+    let host = Host { os: "linux".to_owned(), arch: "x86_64".to_owned(), libc: Some("glibc".to_owned()) };
+    let document = session.audit_document(host, &Context::new()).unwrap();
+    document.artifacts.into_iter().find(|report| report.name == name).unwrap()
+}
+
+/// What it says of libfoo.so.1.
+pub fn opened(report: &ArtifactReport) -> OpenedName {
+    let candidates = report.dlopen.as_ref().unwrap().candidates.clone().unwrap();
+    candidates.into_iter().find(|candidate| candidate.name == "libfoo.so.1").unwrap()
 }
 
 /// Adopts `kind` for libfoo.so.1 as libb.so opens it.

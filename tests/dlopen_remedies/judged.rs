@@ -1,14 +1,13 @@
 //! What is said of each remedy: in the report, in the findings, and by the loader when it is tried.
 
-use crate::case::{Built, PLANNED, adopt, by_name};
+use crate::case::{Built, PLANNED, adopt, by_name, opened, report};
 use libtest_mimic::{Failed, Trial};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 use wheelwright::engine::Context;
-use wheelwright::engine::report::audit::{ArtifactReport, Finding, Host, Severity};
-use wheelwright::engine::report::dlopen::{OpenedName, OpenedVerdict, RemedyKind};
-use wheelwright::engine::stage::Session;
+use wheelwright::engine::report::audit::{ArtifactReport, Finding, Severity};
+use wheelwright::engine::report::dlopen::{OpenedVerdict, RemedyKind};
 
 pub fn all() -> Vec<Trial> {
     vec![
@@ -17,17 +16,6 @@ pub fn all() -> Vec<Trial> {
         Trial::test("what_is_tried_is_as_it_was_said", tried),
         Trial::test("the_command_line_adopts", command_line),
     ]
-}
-
-fn report(session: &mut Session, name: &str) -> ArtifactReport {
-    let host = Host { os: "linux".to_owned(), arch: "x86_64".to_owned(), libc: Some("glibc".to_owned()) };
-    let document = session.audit_document(host, &Context::new()).unwrap();
-    document.artifacts.into_iter().find(|report| report.name == name).unwrap()
-}
-
-fn opened(report: &ArtifactReport) -> OpenedName {
-    let candidates = report.dlopen.as_ref().unwrap().candidates.clone().unwrap();
-    candidates.into_iter().find(|candidate| candidate.name == "libfoo.so.1").unwrap()
 }
 
 fn of_code<'a>(report: &'a ArtifactReport, code: &str) -> Vec<&'a Finding> {
@@ -68,8 +56,8 @@ fn judged() -> Result<(), Failed> {
     assert!(of_code(&report, "WW007").is_empty());
     // Adopted, it works, and the remedy is marked.
     adopt(&mut session, RemedyKind::KeepName);
-    let report = self::report(&mut session, "libb.so");
-    let opened = self::opened(&report);
+    let report = crate::case::report(&mut session, "libb.so");
+    let opened = crate::case::opened(&report);
     assert_eq!(opened.verdict, OpenedVerdict::Works, "{}", opened.why);
     let adopted: Vec<RemedyKind> =
         opened.remedies.iter().filter(|remedy| remedy.adopted).map(|remedy| remedy.kind).collect();

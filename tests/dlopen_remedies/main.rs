@@ -3,6 +3,7 @@
 
 mod case;
 mod judged;
+mod lines;
 mod plans;
 
 #[path = "../ci/strict.rs"]
@@ -13,7 +14,7 @@ mod support;
 use libtest_mimic::{Arguments, Trial};
 
 fn main() {
-    let trials = plans::all().into_iter().chain(judged::all());
+    let trials = plans::all().into_iter().chain(judged::all()).chain(lines::all(strict::is_strict()));
     let trials: Vec<Trial> = match case::lacks_glibc() {
         None => trials.collect(),
         Some(reason) if strict::is_strict() => {

@@ -1,12 +1,14 @@
 //! What adopting does to plans, predictions, runs and undoing.
 
 use crate::case::{Built, PLANNED, adopt, advance, advance_one, bundle, by_name};
-use crate::support::known_files;
+use crate::support::{known_files, options};
 use libtest_mimic::{Failed, Trial};
 use std::path::PathBuf;
 use wheelwright::engine::Context;
+use wheelwright::engine::binary::Format;
 use wheelwright::engine::file::sha256;
-use wheelwright::engine::project::ArtifactId;
+use wheelwright::engine::project::{ArtifactId, lab};
+use wheelwright::engine::repair::Mode;
 use wheelwright::engine::report::dlopen::RemedyKind;
 use wheelwright::engine::report::plan::{PlannedStep, Step};
 use wheelwright::engine::stage::Session;
@@ -20,6 +22,7 @@ pub fn all() -> Vec<Trial> {
         Trial::test("undo_gives_everything_back_with_adoptions", undone),
         Trial::test("an_adoption_waits_for_undo", waits_for_undo),
         Trial::test("what_can_not_be_adopted_is_refused_with_a_way_out", refused),
+        Trial::test("formats_without_an_editor_are_refused_politely", other_formats),
     ]
 }
 
@@ -198,5 +201,24 @@ fn refused() -> Result<(), Failed> {
     let error = session.adopt(second, &context).unwrap_err().to_string();
     assert!(error.contains("one of the names"), "{error}");
     assert_eq!(session.adoptions().len(), 1);
+    Ok(())
+}
+
+fn other_formats() -> Result<(), Failed> {
+    let directory = tempfile::tempdir()?;
+    let project = lab::lay_out(directory.path())?.project;
+    let mut session = Session::open(project, options(Mode::Repair, None))?;
+    session.plan_document(Step::Finalize, &Context::new())?;
+    let mut refused = 0;
+    for id in all_ids(&session) {
+        let format = session.report(id).and_then(|report| report.format);
+        if matches!(format, Some(Format::MachO | Format::Pe)) {
+            let error = session.adoption(id, RemedyKind::KeepName, "libfoo.so.1", &Context::new()).unwrap_err();
+            let said = error.to_string();
+            assert!(said.contains("can't be edited yet") && said.contains("link the library"), "{said}");
+            refused += 1;
+        }
+    }
+    assert!(refused >= 2, "{refused}");
     Ok(())
 }
