@@ -8,8 +8,10 @@ use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::layout::Size;
 use std::collections::BTreeSet;
+use std::path::Path;
+use std::process::Command;
 use std::sync::Arc;
-use support::options;
+use support::{options, run};
 use wheelwright::app::action::Action;
 use wheelwright::app::cursor::Motion;
 use wheelwright::app::features::TerminalFeatures;
@@ -18,11 +20,13 @@ use wheelwright::app::panel::Panel;
 use wheelwright::app::state::State;
 use wheelwright::app::update::update;
 use wheelwright::engine::Context;
-use wheelwright::engine::project::lab;
+use wheelwright::engine::project::{DiscoverOptions, discover, lab};
 use wheelwright::engine::repair::Mode;
 use wheelwright::engine::report::audit::Host;
+use wheelwright::engine::report::dlopen::OpenedVerdict;
 use wheelwright::engine::report::fit::Fit;
 use wheelwright::engine::report::plan::Step;
+use wheelwright::engine::report::trace::{LoadResult, TraceDocument};
 use wheelwright::engine::stage::Session;
 use wheelwright::views::layout;
 use wheelwright::views::theme::Theme;
@@ -66,6 +70,100 @@ fn what_panels_show_stands_in_the_documents() {
         assert!(unknown.is_empty(), "no document has {unknown:#?}");
     }
     session.leave().unwrap();
+}
+
+/// A library that opens others, in a bundle with one that needs them, against a saved trace: every row of the dlopen panel as a
+/// page, with every remedy.
+#[test]
+fn what_the_dlopen_panel_shows_stands_in_the_audit() {
+    let directory = tempfile::tempdir().unwrap();
+    let directory = directory.path().canonicalize().unwrap();
+    opening_library(&directory);
+    let file = directory.join("labb.so");
+    let found = DiscoverOptions { current_directory: directory.clone(), ..DiscoverOptions::default() };
+    let context = Context::new();
+    let project = discover(std::slice::from_ref(&file), &found, &context).unwrap();
+    let mut options = options(Mode::Repair, None);
+    options.scratch = directory.join("scratch");
+    options.audit.questions.dlopen = true;
+    options.audit.trace = Some(Arc::new(trace(&file)));
+    let mut session = Session::open(project, options).unwrap();
+    let host = Host { os: "linux".into(), arch: "x86_64".into(), libc: None };
+    let document = session.audit_document(host, &context).unwrap();
+    let documents = serde_json::to_string(&document).unwrap().replace("\\\"", "\"");
+    let opened = document.artifacts[0].dlopen.as_ref().unwrap();
+    let names = opened.candidates.as_ref().unwrap();
+    let lost = names.iter().find(|name| name.name == "libfoo.so.1").unwrap();
+    assert_eq!(lost.verdict, OpenedVerdict::LostInBundle, "{}", lost.why);
+    assert!(lost.remedies.iter().any(|remedy| remedy.helps == Some(true)));
+    assert_eq!(lost.observed.as_ref().unwrap()[0].result, LoadResult::Loaded);
+    assert_eq!(opened.opened_unforeseen.as_ref().unwrap()[0].name, "libunforeseen.so.3");
+
+    let mut state = State::new(Arc::new(session.snapshot()), SIZE);
+    update(&mut state, Action::Show(Panel::Dlopen));
+    let mut tokens = BTreeSet::new();
+    for row in 0..=names.len() {
+        let remedies = names.get(row).map_or(1, |name| name.remedies.len().max(1));
+        for _ in 0..remedies {
+            tokens.extend(panel_lines(&state).iter().flat_map(|line| data(line)));
+            update(&mut state, Action::Open);
+            tokens.extend(page_lines(&state).iter().flat_map(|line| data(line)));
+            update(&mut state, Action::Close);
+            update(&mut state, Action::NextRemedy);
+        }
+        update(&mut state, Action::Move(Motion::Down));
+    }
+    for name in ["libfoo.so.1", "lib%s_plugin.so", "libunforeseen.so.3", "$ORIGIN/../labb.libs"] {
+        assert!(tokens.iter().any(|token| token.contains(name)), "{name} is not shown");
+    }
+    let unknown: Vec<&String> =
+        tokens.iter().filter(|token| !stands_in(&documents, token) && !OUR_WORDS.contains(&token.as_str())).collect();
+    assert!(unknown.is_empty(), "no document has {unknown:#?}");
+    session.leave().unwrap();
+}
+
+/// `labb.so` in `directory`, which opens libfoo.so.1 of its RUNPATH, libm.so.6, and what its caller wants.
+fn opening_library(directory: &Path) {
+    std::fs::create_dir(directory.join("private")).unwrap();
+    let compile = |output: &str, soname: &str, source: &str| {
+        std::fs::write(directory.join("source.c"), source).unwrap();
+        let runpath = format!("-Wl,--enable-new-dtags,-rpath,{}", directory.join("private").display());
+        let soname = format!("-Wl,-soname,{soname}");
+        let arguments = ["-shared", "-fPIC", "-O1", &runpath, &soname, "-o", output, "source.c", "-ldl"];
+        run(Command::new("cc").current_dir(directory).args(arguments));
+    };
+    compile("private/libfoo.so.1", "libfoo.so.1", "int foo(void) { return 42; }\n");
+    compile(
+        "labb.so",
+        "labb.so",
+        "#include <dlfcn.h>\n#include <stdio.h>\n\
+         void *foo(void) { return dlopen(\"libfoo.so.1\", RTLD_NOW); }\n\
+         void *math(void) { return dlopen(\"libm.so.6\", RTLD_NOW); }\n\
+         void *plugin(const char *which) {\n\
+             char name[99]; snprintf(name, sizeof name, \"lib%s_plugin.so\", which); return dlopen(name, RTLD_NOW);\n\
+         }\n",
+    );
+}
+
+/// A run in which `file` opened one name that is foreseen, and one that is not.
+fn trace(file: &Path) -> TraceDocument {
+    let load = |name: &str, path: &str| {
+        serde_json::json!({
+            "name": name, "namespace": 0, "cause": "opened", "asked_by": file, "result": "loaded", "path": path,
+            "found_by": null, "searched": [], "tried": [], "error": null
+        })
+    };
+    let loads =
+        [load("libfoo.so.1", "/elsewhere/libfoo.so.1"), load("libunforeseen.so.3", "/usr/lib/libunforeseen.so.3")];
+    let process = serde_json::json!({
+        "pid": 1, "parent": null, "program": null, "method": "ld_debug", "loads": loads, "errors": [], "compared": null
+    });
+    let host = serde_json::json!({ "os": "linux", "arch": "x86_64", "libc": "glibc" });
+    let document = serde_json::json!({
+        "schema": "wheelwright/trace/1", "command": ["program"], "host": host, "ended": null, "processes": [process],
+        "unseen": []
+    });
+    serde_json::from_value(document).unwrap()
 }
 
 /// Every edit of the lab is shown with its room and its layouts, and what is shown of them stands in its plan: words as

@@ -9,6 +9,7 @@ pub fn all() -> Vec<Case> {
         ("calls_of_c_pass_what_their_source_says", None, calls_of_c),
         ("without_symbols_the_same_names_are_found", None, stripped),
         ("programs_are_read_like_libraries", None, programs),
+        ("of_another_machine_texts_are_read_and_calls_are_not", Some("aarch64-linux-gnu-gcc"), another_machine),
         ("calls_of_c_plus_plus_pass_what_their_source_says", Some("c++"), plus_plus),
     ]
 }
@@ -63,11 +64,12 @@ void complain(void) { puts("cannot load libcomplaint.so.1: giving up"); puts("se
 int main(int count, char **all) { return wrapper(all[0]) == constant() || falls(count) || chosen(count) || made(count); }
 "#;
 
-const CONSTANT: (&str, &str) = ("a constant", "");
+/// How a call's name comes about, and the name.
+type Call = (&'static str, Option<&'static str>);
 
 /// What each function of `SOURCE` does: how each call's name comes about, and the name.
-fn expected() -> Vec<(&'static str, Vec<(&'static str, Option<&'static str>)>)> {
-    let constant = |name| vec![(CONSTANT.0, Some(name))];
+fn expected() -> Vec<(&'static str, Vec<Call>)> {
+    let constant = |name| vec![("a constant", Some(name))];
     let made = || vec![("made at run time", None)];
     vec![
         ("constant", constant("libconstant.so.1")),
@@ -191,4 +193,16 @@ fn plus_plus() -> Result<(), Failed> {
         same("joined", joined.iter().all(|(how, passes)| *how == "made at run time" && passes.is_none()), true)?;
     }
     Ok(())
+}
+
+fn another_machine() -> Result<(), Failed> {
+    let directory = tempfile::tempdir()?;
+    let flags = ["-shared", "-fPIC", "-O2", "-nostdlib"];
+    let source = "void *dlopen(const char *, int); void *open_it(void) { return dlopen(\"libfar.so.1\", 2); }";
+    let report = report(&build("aarch64-linux-gnu-gcc", source, &flags, directory.path(), "liba.so")?)?;
+    same("calls", report.calls, None)?;
+    same("a note", report.notes.iter().filter(|note| note.contains("aarch64")).count(), 1)?;
+    let names: Vec<_> =
+        report.candidates.iter().flatten().map(|found| (found.name.as_str(), found.confidence)).collect();
+    same("names", names, vec![("libfar.so.1", Confidence::Text)])
 }

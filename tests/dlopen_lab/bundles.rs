@@ -13,6 +13,7 @@ pub fn all() -> Vec<Case> {
         case("one_needs_the_library_and_one_opens_it", needs_and_opens),
         case("dlmopen_sees_nothing_of_the_process", dlmopen),
         case("libloading", libloading),
+        case("an_unpacked_wheel_is_its_own_bundle", unpacked),
     ]
 }
 
@@ -39,6 +40,27 @@ fn needs_and_opens() -> Result<(), Failed> {
     // Not even what the other artifact has loaded answers to the name.
     let (a, b) = (lab.path("bundle/lab/a.so"), lab.path("bundle/lab/b.so"));
     same(lab.run(&[&a, &b])?[&1].ok, false)
+}
+
+/// Where a `.dist-info` stands beside the packages the wheel is finished: what lies in it is the bundle.
+fn unpacked() -> Result<(), Failed> {
+    let lab = Lab::new()?;
+    std::fs::create_dir_all(lab.path("build/lab-1.0.dist-info"))?;
+    lab.library("build/lab.libs/libfoo.so.1", &[])?;
+    let list = [OLD, "-Wl,-rpath,$ORIGIN/../lab.libs"];
+    let needs = ["-shared", "-fPIC", "@build/lab.libs/libfoo.so.1"];
+    let a = lab.compile("build/lab/a.so", "int answer(void) { return 42; }\n", &[&needs[..], &list[..]].concat())?;
+    let b = lab.extension("build/lab/b.so", &format!("TRY(1, \"{FOO}\");"), &[])?;
+    let c = lab.extension("build/lab/c.so", &format!("TRY(1, \"{FOO}\");"), &list)?;
+    let (by_b, by_c) = (lab.audit(&[&a, &b], &[])?, lab.audit(&[&a, &c], &[])?);
+    let (by_b, by_c) = (named(&by_b, FOO)?, named(&by_c, FOO)?);
+    same((by_b.verdict, by_c.verdict), (OpenedVerdict::ByLoadOrder, OpenedVerdict::Works))?;
+    let in_bundle = by_c.in_bundle.as_ref().ok_or("not worked out")?;
+    same(in_bundle.path.as_deref(), Some("bundle:lab.libs/libfoo.so.1"))?;
+    lab.agrees("here", by_b, by_b.would_resolve.as_ref(), &lab.run(&[&b])?[&1])?;
+    lab.agrees("here", by_c, by_c.would_resolve.as_ref(), &lab.run(&[&c])?[&1])?;
+    same(by_b.why.contains("a.so"), true)?;
+    same(lab.run(&[&a, &b])?[&1].ok, true)
 }
 
 /// The extension needs the library itself; in a namespace of its own it is searched for all the same, and in the bundle

@@ -59,9 +59,9 @@ fn ctypes() -> Result<(), Failed> {
     }
     same(named(&predicted, "libm.so.6")?.verdict, OpenedVerdict::Works)?;
     // The extension's run path is not Python's, and nothing else brings the library under that name.
-    let foo = named(&predicted, "libfoo.so.1")?;
-    same(foo.would_resolve.as_ref().map(|one| one.outcome), Some(OpeningOutcome::OnlyIfLoadedBefore))?;
-    same(foo.verdict, OpenedVerdict::Renamed)?;
+    let private = named(&predicted, "libfoo.so.1")?;
+    same(private.would_resolve.as_ref().map(|one| one.outcome), Some(OpeningOutcome::OnlyIfLoadedBefore))?;
+    same(private.verdict, OpenedVerdict::Renamed)?;
     let beside = named(&predicted, "$PACKAGE/libbeside.so")?;
     same(beside.would_resolve.as_ref().map(|one| one.outcome), Some(OpeningOutcome::Found))
 }

@@ -155,7 +155,8 @@ pub fn not_tried() -> Result<(), Failed> {
         let helper = PathBuf::from(env!("CARGO_BIN_EXE_wheelwright"));
         proof.run(&Loading::new(helper, None, which, clock(Duration::from_secs(120))), &Context::new()).unwrap()
     };
-    let rows: [(Which, &dyn Fn(&mut binary::Binary), &str); 5] = [
+    type Row<'a> = (Which, &'a dyn Fn(&mut binary::Binary), &'a str);
+    let rows: [Row<'_>; 5] = [
         (Which::Outputs, &|_| {}, "cargo did not make it here"),
         (Which::All, &|binary| binary.format = binary::Format::Pe, "a PE file"),
         (Which::All, &|binary| binary.format = binary::Format::MachO, "a Mach-O file"),

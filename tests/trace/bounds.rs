@@ -2,7 +2,7 @@
 
 use crate::lab::{Lab, is_alive};
 use libtest_mimic::Failed;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use wheelwright::engine::dlopen::trace;
 use wheelwright::engine::report::trace::TraceMethod;
@@ -34,7 +34,7 @@ fn sleeper(lab: &Lab, how: &str) -> ([String; 3], PathBuf) {
     ([program.display().to_string(), pids.display().to_string(), how.to_owned()], pids)
 }
 
-fn all_are_gone(pids: &PathBuf) {
+fn all_are_gone(pids: &Path) {
     let pids = std::fs::read_to_string(pids).unwrap();
     assert_eq!(pids.lines().count(), 2);
     for pid in pids.lines() {
@@ -43,8 +43,8 @@ fn all_are_gone(pids: &PathBuf) {
 }
 
 /// Late as soon as the sleepers sleep.
-fn once_written(pids: &PathBuf) -> Context {
-    let pids = pids.clone();
+fn once_written(pids: &Path) -> Context {
+    let pids = pids.to_path_buf();
     Context::new().until(move || pids.exists())
 }
 

@@ -115,7 +115,7 @@ mod tests {
         overlay.add(Path::new("/nowhere/x-y/libb.so"), &source, binary).unwrap();
         assert!(overlay.file(Path::new("/nowhere/x-y/../x.libs/./liba.so")).is_some());
         assert!(overlay.file(Path::new("/nowhere/x.libs")).is_none());
-        assert!(overlay.is_directory(Path::new("/nowhere/x")) == false);
+        assert!(!overlay.is_directory(Path::new("/nowhere/x")));
         assert!(overlay.is_directory(Path::new("/nowhere/x-y/..")));
         assert_eq!(overlay.knows(Path::new("/nowhere/x/../x-y")), Some(PathBuf::from("/nowhere/x-y")));
         assert_eq!(overlay.names(Path::new("/nowhere/x.libs/")), ["liba.so"]);
@@ -134,7 +134,7 @@ mod tests {
         std::fs::write(build.join("liba.so"), "").unwrap();
         std::fs::write(other.join("libb.so"), "").unwrap();
         std::os::unix::fs::symlink(build.join("liba.so"), other.join("liba.so")).unwrap();
-        let overlay = Overlay::new(&[build.clone()]);
+        let overlay = Overlay::new(std::slice::from_ref(&build));
         assert!(
             overlay.hides(&build.join("liba.so")) && overlay.hides(&other.join("liba.so")) && overlay.hides(&build)
         );

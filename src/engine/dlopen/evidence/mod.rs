@@ -17,7 +17,7 @@ mod text;
 pub use imports::imports;
 pub use sources::python_sources;
 
-use crate::engine::binary::{Binary, Slice};
+use crate::engine::binary::{Binary, Format, Slice};
 use crate::engine::code::{AddressRanges, Openings, openings};
 use crate::engine::file::ReadAt;
 use crate::engine::report::dlopen::{Confidence, DlopenReport, NameEvidence, OpenedBy, OpeningCall, OpeningImport};
@@ -70,7 +70,10 @@ pub fn collect(
     }
     search.report.calls = calls;
     let needed: Vec<String> = binary.slices.iter().flat_map(own_names).collect();
-    search.gathered.leave_out(|name| needed.iter().any(|known| known.eq_ignore_ascii_case(name)));
+    // Only Windows takes names in either case.
+    let is_pe = binary.format == Format::Pe;
+    let same = |known: &String, name: &str| known == name || (is_pe && known.eq_ignore_ascii_case(name));
+    search.gathered.leave_out(|name| needed.iter().any(|known| same(known, name)));
     python::read(&options.python, binary.format, &mut search.gathered, &mut search.report.notes, context)?;
     let Search { mut report, gathered, .. } = search;
     let (names, more) = gathered.into_names();

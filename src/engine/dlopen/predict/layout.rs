@@ -95,7 +95,7 @@ impl Layout {
 
     fn add(&mut self, member: &Member<'_>, overlay: &mut Overlay) -> Result<()> {
         if self.finished {
-            self.own.extend(top(&self.root, &member.artifact.loaded_as));
+            self.own.extend(of_wheel(&self.root, member.artifact));
             return Ok(());
         }
         let (place, repair) = (self.place(member.artifact), member.repair);
@@ -204,12 +204,25 @@ fn top(root: &Path, path: &Path) -> Option<PathBuf> {
 
 /// The directory of the wheel that `path` lies in.
 fn wheel_of(path: &Path) -> Option<PathBuf> {
-    let is_dist_info = |name: &std::ffi::OsStr| name.as_encoded_bytes().ends_with(b".dist-info");
-    let holds_one = |directory: &&Path| {
-        let entries = std::fs::read_dir(directory);
-        entries.is_ok_and(|entries| entries.flatten().any(|entry| is_dist_info(&entry.file_name())))
-    };
-    path.ancestors().skip(1).take(DEEPEST).find(holds_one).map(Path::to_path_buf)
+    path.ancestors().skip(1).take(DEEPEST).find(|directory| wheels_in(directory) > 0).map(Path::to_path_buf)
+}
+
+/// How many wheels are unpacked in `directory`.
+fn wheels_in(directory: &Path) -> usize {
+    let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
+    entries.filter(|entry| entry.file_name().as_encoded_bytes().ends_with(b".dist-info")).count()
+}
+
+/// What belongs to the finished wheel of `artifact`, unpacked in `root`: everything where it is the only one there, else its
+/// package and the libraries beside it.
+fn of_wheel(root: &Path, artifact: &Artifact) -> Vec<PathBuf> {
+    if wheels_in(root) == 1 {
+        return vec![root.to_path_buf()];
+    }
+    let Some(package) = top(root, &artifact.loaded_as) else { return Vec::new() };
+    let mut libraries = package.clone().into_os_string();
+    libraries.push(".libs");
+    vec![package, PathBuf::from(libraries), below(root, &artifact.names.libs_dir)]
 }
 
 /// The directories that only the build has. One that holds parts of the system stays within reach.

@@ -14,8 +14,9 @@ pub(super) fn processes(family: &Family, logged: &BTreeSet<(u32, PathBuf)>) -> V
     for member in &family.members {
         for run in &member.runs {
             let has_log = logged.contains(&(member.pid, run.program.clone()));
-            let talks = has_log || (run.kind == Kind::Glibc && run.is_marked);
-            if !talks && !run.mapped.is_empty() && !(run.kind == Kind::Glibc && family.is_forked(member, run)) {
+            // A child of a fork has its parent's log.
+            let talks = run.kind == Kind::Glibc && (run.is_marked || family.is_forked(member, run));
+            if !(has_log || talks || run.mapped.is_empty()) {
                 let process = TracedProcess {
                     pid: member.pid,
                     parent: member.parent,
