@@ -36,6 +36,8 @@ macro_rules! built {
 /// A cargo package of the lab, and what it yields.
 struct Package {
     name: &'static str,
+    /// The distribution that its outputs go into.
+    distribution: &'static str,
     triple: Option<&'static str>,
     kind: ArtifactKind,
     /// Whether it depends on `greet-sys`, whose build script gives a linked path.
@@ -44,7 +46,7 @@ struct Package {
 }
 
 const fn cdylib(name: &'static str, links_greet: bool, outputs: &'static [File]) -> Package {
-    Package { name, triple: None, kind: ArtifactKind::Cdylib, links_greet, outputs }
+    Package { name, distribution: name, triple: None, kind: ArtifactKind::Cdylib, links_greet, outputs }
 }
 
 const MAC: &str = "aarch64-apple-darwin";
@@ -53,12 +55,14 @@ const WINDOWS: &str = "x86_64-pc-windows-gnu";
 /// In discovery's order: the host's directory before those of triples, packages by name, programs by name.
 static PACKAGES: [Package; 8] = [
     cdylib("labclean", false, &[built!("liblabclean.so")]),
-    cdylib("labdlopen", false, &[built!("liblabdlopen.so")]),
+    // In one wheel with what needs the library that it opens.
+    Package { distribution: "labext", ..cdylib("labdlopen", false, &[built!("liblabdlopen.so")]) },
     cdylib("labdone", true, &[built!("liblabdone.so")]),
     cdylib("labext", true, &[built!("liblabext.so")]),
     cdylib("labmissing", false, &[built!("liblabmissing.so")]),
     Package {
         name: "labtools",
+        distribution: "labtools",
         triple: None,
         kind: ArtifactKind::Bin,
         links_greet: true,
@@ -196,19 +200,19 @@ fn artifact(id: ArtifactId, target: &Path, package: &Package, output: &File) -> 
 
 /// The names that maturin's rules give, with the project files that [`write_manifests`] lays down.
 fn names(package: &Package, output: &File) -> BundleNames {
-    let name = package.name;
+    let (name, wheel) = (package.name, package.distribution);
     let (file_name, artifact_dir) = match (package.kind, package.triple) {
-        (ArtifactKind::Bin, _) => (output.name.to_string(), format!("{name}.scripts")),
+        (ArtifactKind::Bin, _) => (output.name.to_string(), format!("{wheel}.scripts")),
         (_, Some(WINDOWS)) => (format!("{name}.pyd"), name.to_string()),
         _ => (format!("{name}.so"), name.to_string()),
     };
     let libraries = if package.triple == Some(MAC) { "dylibs" } else { "libs" };
     BundleNames {
-        distribution: name.into(),
+        distribution: wheel.into(),
         module: name.into(),
         file_name,
         artifact_dir,
-        libs_dir: format!("{name}.{libraries}"),
+        libs_dir: format!("{wheel}.{libraries}"),
         defaulted: if package.kind == ArtifactKind::Bin { vec!["module".into()] } else { Vec::new() },
     }
 }
@@ -253,7 +257,8 @@ fn write_package(directory: &Path, package: &Package) -> Result<()> {
     }
     let pyproject = format!(
         "[build-system]\nrequires = [\"maturin>=1.16,<2\"]\nbuild-backend = \"maturin\"\n\n\
-         [project]\nname = \"{name}\"\nversion = \"0.1.0\"\n\n[tool.maturin]\n{bindings}\n"
+         [project]\nname = \"{}\"\nversion = \"0.1.0\"\n\n[tool.maturin]\n{bindings}\n",
+        package.distribution
     );
     write(&directory.join("Cargo.toml"), manifest.as_bytes(), 0o644)?;
     write(&directory.join("pyproject.toml"), pyproject.as_bytes(), 0o644)

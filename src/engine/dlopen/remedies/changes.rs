@@ -32,6 +32,8 @@ pub(super) fn between(case: &Case<'_>, repairs: &[(ArtifactId, Repair)]) -> Vec<
         let old = before.get(realpath).map(|graft| requests(graft.edit.requests.iter())).unwrap_or_default();
         let new = requests(graft.edit.requests.iter());
         changes.extend(new.difference(&old).map(|request| format!("{place}: {request}")));
+        // What it keeps: the SONAME that a graft loses otherwise.
+        changes.extend(old.difference(&new).map(|request| format!("{place}: not any more {request}")));
     }
     changes
 }
