@@ -20,6 +20,8 @@ const HEAD: u64 = 64;
 #[derive(Debug, Default)]
 pub struct Overlay {
     files: BTreeMap<PathBuf, Arc<Object>>,
+    /// How many files were added, those included that another took the place of.
+    added: u64,
     /// Real paths.
     out_of_reach: Vec<PathBuf>,
 }
@@ -29,7 +31,7 @@ impl Overlay {
     #[must_use]
     pub fn new(out_of_reach: &[PathBuf]) -> Self {
         let real = |path: &PathBuf| std::fs::canonicalize(path).unwrap_or_else(|_| normal(path));
-        Self { files: BTreeMap::new(), out_of_reach: out_of_reach.iter().map(real).collect() }
+        Self { files: BTreeMap::new(), added: 0, out_of_reach: out_of_reach.iter().map(real).collect() }
     }
 
     /// Adds the file `path`, absolute, whose header is that of `source` and whose content is `binary`. What lies at that path
@@ -40,7 +42,8 @@ impl Overlay {
     pub fn add(&mut self, path: &Path, source: &dyn ReadAt, binary: Arc<Binary>) -> Result<()> {
         let head = source.bytes(0, source.size().min(HEAD))?;
         // No device has this number; no two of these files are the same one.
-        let inode = (u64::MAX, self.files.len() as u64);
+        let inode = (u64::MAX, self.added);
+        self.added += 1;
         self.files.insert(normal(path), Arc::new(Object { inode, head, binary: Some(binary) }));
         Ok(())
     }
@@ -119,10 +122,13 @@ mod tests {
         assert!(overlay.is_directory(Path::new("/nowhere/x-y/..")));
         assert_eq!(overlay.knows(Path::new("/nowhere/x/../x-y")), Some(PathBuf::from("/nowhere/x-y")));
         assert_eq!(overlay.names(Path::new("/nowhere/x.libs/")), ["liba.so"]);
-        assert_ne!(
-            overlay.file(Path::new("/nowhere/x-y/libb.so")).unwrap().inode,
-            overlay.file(Path::new("/nowhere/x.libs/liba.so")).unwrap().inode
-        );
+        // Two artifacts of a bundle bring the same library, then one a third.
+        let binary = Arc::new(Binary { format: Format::Elf, size: 4, slices: Vec::new() });
+        overlay.add(Path::new("/nowhere/x.libs/liba.so"), &source, Arc::clone(&binary)).unwrap();
+        overlay.add(Path::new("/nowhere/x.libs/libc.so"), &source, binary).unwrap();
+        let inode = |path: &str| overlay.file(Path::new(path)).unwrap().inode;
+        let inodes = ["/nowhere/x-y/libb.so", "/nowhere/x.libs/liba.so", "/nowhere/x.libs/libc.so"].map(inode);
+        assert_eq!(inodes.iter().collect::<std::collections::BTreeSet<_>>().len(), 3);
     }
 
     #[test]
