@@ -126,11 +126,7 @@ impl Built {
 
     /// The same, which may load what it finds, by the program `helper`.
     pub fn loading_session(&self, helper: &Path) -> Session {
-        let clock: StartClock = Arc::new(|| {
-            let begun = Instant::now();
-            Box::new(move || begun.elapsed() > Duration::from_secs(60))
-        });
-        self.session_with(Some(Loading::new(helper.to_path_buf(), None, Which::Outputs, clock)))
+        self.session_with(Some(loading(helper)))
     }
 
     fn session_with(&self, loading: Option<Loading>) -> Session {
@@ -163,6 +159,15 @@ impl Built {
     pub fn private(&self) -> PathBuf {
         self.directory.path().join("private")
     }
+}
+
+/// Loading by the program `helper`, a minute at most.
+pub fn loading(helper: &Path) -> Loading {
+    let clock: StartClock = Arc::new(|| {
+        let begun = Instant::now();
+        Box::new(move || begun.elapsed() > Duration::from_secs(60))
+    });
+    Loading::new(helper.to_path_buf(), None, Which::Outputs, clock)
 }
 
 /// The artifact of this file name.

@@ -1,19 +1,24 @@
 //! What is said of each remedy: in the report, in the findings, and by the loader when it is tried.
 
-use crate::case::{Built, PLANNED, adopt, by_name, opened, report};
+use crate::case::{Built, PLANNED, adopt, by_name, loading, opened, report};
+use crate::support::options;
 use libtest_mimic::{Failed, Trial};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 use wheelwright::engine::Context;
+use wheelwright::engine::project::lab::lay_out;
+use wheelwright::engine::repair::Mode;
 use wheelwright::engine::report::audit::{ArtifactReport, Finding, Severity};
 use wheelwright::engine::report::dlopen::{OpenedVerdict, RemedyKind};
+use wheelwright::engine::stage::Session;
 
 pub fn all() -> Vec<Trial> {
     vec![
         Trial::test("the_case_is_found_and_every_remedy_judged", judged),
         Trial::test("what_nobody_links_is_found_too", unlinked),
         Trial::test("what_is_tried_is_as_it_was_said", tried),
+        Trial::test("in_the_lab_it_is_so_too", lab),
         Trial::test("the_command_line_adopts", command_line),
     ]
 }
@@ -103,6 +108,27 @@ fn tried() -> Result<(), Failed> {
     assert!(session.adoptions().is_empty());
     let kept = opened(&session.report(id).unwrap());
     assert_eq!(kept.remedies.iter().filter(|remedy| remedy.tried.is_some()).count(), PLANNED.len());
+    Ok(())
+}
+
+/// The demo lab: the library that two artifacts share needs another one, by version.
+fn lab() -> Result<(), Failed> {
+    let directory = tempfile::tempdir()?;
+    let lab = lay_out(&directory.path().join("lab"))?;
+    let mut options = options(Mode::Repair, None);
+    options.loading = Some(loading(Path::new(env!("CARGO_BIN_EXE_wheelwright"))));
+    let mut session = Session::open(lab.project, options)?;
+    let id = by_name(&session, "liblabdlopen.so");
+    let found = report(&mut session, "liblabdlopen.so");
+    let [said] = &found.dlopen.as_ref().unwrap().candidates.as_ref().unwrap()[..] else { panic!("{found:#?}") };
+    assert_eq!((said.name.as_str(), said.verdict), ("libgreet.so.1", OpenedVerdict::Renamed), "{said:#?}");
+    for kind in PLANNED {
+        let adoption = session.adoption(id, kind, "libgreet.so.1", &Context::new())?;
+        let load = session.try_remedy(&adoption, &Context::new())?;
+        let helps = said.remedies.iter().find(|remedy| remedy.kind == kind).unwrap().helps;
+        let [probe] = &load.opened[..] else { panic!("{kind:?}: {load:#?}") };
+        assert_eq!(helps, Some(probe.path.is_some()), "{kind:?}: {load:#?}");
+    }
     Ok(())
 }
 
