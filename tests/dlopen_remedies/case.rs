@@ -220,7 +220,9 @@ pub fn advance_one(session: &mut Session, id: ArtifactId, until: Step) {
 /// The one bundle, as real files.
 pub fn bundle(session: &Session, to: &Path) -> PathBuf {
     let bundles = session.bundles();
-    let [bundle] = bundles.as_slice() else { panic!("{bundles:?}") };
-    wheelwright::engine::stage::copy_bundle(bundle, to, &Context::new()).unwrap();
+    assert_eq!(bundles.len(), 1, "{bundles:?}");
+    for (bundle, files) in &bundles {
+        wheelwright::engine::stage::copy_bundle(bundle, files, to, &Context::new()).unwrap();
+    }
     to.to_path_buf()
 }

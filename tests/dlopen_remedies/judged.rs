@@ -132,6 +132,13 @@ fn lab() -> Result<(), Failed> {
     Ok(())
 }
 
+/// The names in `directory` that begin as the opened one does.
+fn libfoos(directory: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(directory).unwrap();
+    let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    names.filter(|name| name.starts_with("libfoo")).collect()
+}
+
 fn command_line() -> Result<(), Failed> {
     let built = Built::new(true);
     let out = tempfile::tempdir()?;
@@ -141,6 +148,14 @@ fn command_line() -> Result<(), Failed> {
         let output = command.output().unwrap();
         (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
     };
+    // What the first run grafts stays in staging, and is not of the second one's bundle.
+    let plain = out.path().join("plain");
+    let (_, said) = run(&["run", "--load", "never", "-o", plain.to_str().unwrap()]);
+    assert!(libfoos(&plain.join("labext.libs"))[0].starts_with("libfoo-"), "{said}");
+    let directory = out.path().join("named");
+    let (_, said) =
+        run(&["run", "--load", "never", "-o", directory.to_str().unwrap(), "--adopt", "keep-name:libfoo.so.1"]);
+    assert_eq!(libfoos(&directory.join("labext.libs")), ["libfoo.so.1"], "{said}");
     let directory = out.path().join("kept");
     let adopting = ["--adopt", "keep-soname:libfoo.so.1"];
     let (status, said) = run(&[&["run", "--load", "never", "-o", directory.to_str().unwrap()][..], &adopting].concat());

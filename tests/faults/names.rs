@@ -177,7 +177,7 @@ pub fn directories_behind_symbolic_links() {
         let staging = staging.then(|| root.join("place"));
         let mut session = small.session_with(small.project(), |options| options.staging.clone_from(&staging));
         go(&mut session);
-        let bundle = session.bundles().remove(0);
+        let bundle = session.bundles().into_keys().next().unwrap();
         assert_eq!(std::fs::read(bundle.join("small/plain.so")).unwrap(), clean[&small.output("libplain.so")]);
         session.leave().unwrap();
         assert_eq!(small.clean(), clean);
@@ -189,7 +189,7 @@ pub fn directories_behind_symbolic_links() {
     std::os::unix::fs::symlink(&place, small.home()).unwrap();
     let mut session = small.session();
     go(&mut session);
-    let bundle = session.bundles().remove(0);
+    let bundle = session.bundles().into_keys().next().unwrap();
     assert!(bundle.join("small/plain.so").canonicalize().is_ok());
     session.leave().unwrap();
 }

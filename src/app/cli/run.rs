@@ -111,16 +111,18 @@ fn touched(planned: &PlanDocument, session: &Session) -> BTreeSet<PathBuf> {
 /// Where the bundles lie: in staging, or where the user wants copies of them. Several (of several profiles or triples) get a
 /// folder each there, named as in staging.
 fn bundles(session: &Session, arguments: &Run, until: Step, context: &Context) -> Result<Vec<PathBuf>> {
-    let bundles = if until == Step::Finalize { session.bundles() } else { Vec::new() };
-    let Some(directory) = arguments.output.as_deref().map(environment::absolute) else { return Ok(bundles) };
+    let bundles = if until == Step::Finalize { session.bundles() } else { BTreeMap::new() };
+    let Some(directory) = arguments.output.as_deref().map(environment::absolute) else {
+        return Ok(bundles.into_keys().collect());
+    };
     let mut copies = Vec::new();
-    for bundle in &bundles {
+    for (bundle, files) in &bundles {
         let folder = bundle.parent().and_then(|folder| folder.strip_prefix(&session.places().staging).ok());
         let to = match folder {
             Some(folder) if bundles.len() > 1 => directory.join(folder),
             _ => directory.clone(),
         };
-        copy_bundle(bundle, &to, context)?;
+        copy_bundle(bundle, files, &to, context)?;
         copies.push(to.canonicalize().unwrap_or(to));
     }
     Ok(copies)

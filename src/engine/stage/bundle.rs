@@ -2,26 +2,25 @@
 
 use crate::engine::file::reflink_or_copy;
 use crate::engine::{Context, Error, Result};
-use std::path::Path;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 
-/// Copies everything below `bundle` to `to`, symbolic links followed. A file of the same name is replaced whole: its place is
-/// taken by rename, so that nobody ever sees half a file.
+/// Copies `files`, which lie below `bundle`, to the same places below `to`, symbolic links followed. A file of the same name is
+/// replaced whole: its place is taken by rename, so that nobody ever sees half a file. One that is not there is left out.
 ///
 /// # Errors
 /// [`Error::Io`] when a file can't be read or written, [`Error::Cancelled`].
-pub fn copy_bundle(bundle: &Path, to: &Path, context: &Context) -> Result<()> {
+pub fn copy_bundle(bundle: &Path, files: &BTreeSet<PathBuf>, to: &Path, context: &Context) -> Result<()> {
     std::fs::create_dir_all(to).map_err(Error::io("create", to))?;
-    let mut entries: Vec<_> =
-        std::fs::read_dir(bundle).and_then(Iterator::collect).map_err(Error::io("list", bundle))?;
-    entries.sort_by_key(std::fs::DirEntry::file_name);
-    for entry in entries {
-        let (from, to) = (entry.path(), to.join(entry.file_name()));
-        let metadata = std::fs::metadata(&from).map_err(Error::io("look at", &from))?;
-        if metadata.is_dir() {
-            copy_bundle(&from, &to, context)?;
-            continue;
+    for (from, place) in files.iter().filter_map(|from| Some((from, from.strip_prefix(bundle).ok()?))) {
+        let to = to.join(place);
+        let real = match from.canonicalize() {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+            real => real.map_err(Error::io("resolve", from))?,
+        };
+        if let Some(directory) = to.parent() {
+            std::fs::create_dir_all(directory).map_err(Error::io("create", directory))?;
         }
-        let real = from.canonicalize().map_err(Error::io("resolve", &from))?;
         let fresh = super::places::private_of(&to);
         match std::fs::remove_file(&fresh) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {

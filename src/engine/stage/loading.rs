@@ -87,22 +87,28 @@ impl Session {
         let own = self.staged_path(artifact.id)?;
         let mut files = BTreeMap::new();
         let bundle = self.places.bundle(artifact);
-        for other in &self.project.artifacts {
-            let staged = self.staged_path(other.id).filter(|_| self.places.bundle(other) == bundle);
-            if let Some(staged) = staged {
-                files.insert(place(&other.names.artifact_dir, &other.names.file_name), staged);
-            }
-        }
-        let libs = super::below(&bundle, &artifact.names.libs_dir);
-        for entry in std::fs::read_dir(&libs).into_iter().flatten().flatten() {
-            let name = entry.file_name().into_string().ok();
-            let name = name.filter(|_| entry.file_type().is_ok_and(|kind| kind.is_file()));
-            if let Some(name) = name {
-                files.insert(place(&artifact.names.libs_dir, &name), entry.path());
+        for other in self.project.artifacts.iter().filter(|other| self.places.bundle(other) == bundle) {
+            let Some(staged) = self.staged_path(other.id) else { continue };
+            files.insert(place(&other.names.artifact_dir, &other.names.file_name), staged);
+            // What an earlier session left beside them is not of this bundle.
+            for (name, grafted) in self.grafts_of(other).filter(|(_, grafted)| self.world.model.file(grafted).is_some())
+            {
+                files.insert(place(&other.names.libs_dir, &name), grafted);
             }
         }
         files.insert(place(&artifact.names.artifact_dir, &artifact.names.file_name), own);
         Some(files.into_iter().map(|(at, from)| BundleFile { at, from }).collect())
+    }
+
+    /// The names and places of the libraries that are grafted for `artifact`.
+    pub(super) fn grafts_of(&self, artifact: &Artifact) -> impl Iterator<Item = (String, PathBuf)> {
+        let repair = self.slots.get(artifact.id.0).and_then(|slot| slot.repair.clone());
+        let names: Vec<String> =
+            repair.iter().flat_map(|repair| &repair.grafts).map(|graft| graft.name.clone()).collect();
+        names.into_iter().map(|name| {
+            let place = self.places.grafted(artifact, &name);
+            (name, place)
+        })
     }
 
     /// The directories that no other machine has of what built `artifact`. An editable install stays on this one.

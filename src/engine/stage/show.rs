@@ -15,7 +15,7 @@ use crate::engine::report::audit::{
 use crate::engine::report::plan::{PlanDocument, PlannedStep, Refusal, Step};
 use crate::engine::report::run::{FinalState, RunDocument, RunEffect, RunStep, TouchedFile};
 use crate::engine::{Context, Result};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -315,22 +315,20 @@ impl Session {
         Ok(hashes)
     }
 
-    /// The bundle directories that hold something of this session.
+    /// The bundle directories that hold something of this session, each with the files that do. What an earlier session
+    /// left there is none of them.
     #[must_use]
-    pub fn bundles(&self) -> Vec<PathBuf> {
-        let mut bundles: Vec<PathBuf> = self
-            .project
-            .artifacts
-            .iter()
-            .filter(|artifact| {
-                self.slots
-                    .get(artifact.id.0)
-                    .is_some_and(|slot| slot.taken.last().is_some_and(|taken| taken.step == Step::Finalize))
-            })
-            .map(|artifact| self.places.bundle(artifact))
-            .collect();
-        bundles.sort();
-        bundles.dedup();
+    pub fn bundles(&self) -> BTreeMap<PathBuf, BTreeSet<PathBuf>> {
+        let is_final = |artifact: &&Artifact| {
+            let slot = self.slots.get(artifact.id.0);
+            slot.is_some_and(|slot| slot.taken.last().is_some_and(|taken| taken.step == Step::Finalize))
+        };
+        let mut bundles: BTreeMap<PathBuf, BTreeSet<PathBuf>> = BTreeMap::new();
+        for artifact in self.project.artifacts.iter().filter(is_final) {
+            let files = bundles.entry(self.places.bundle(artifact)).or_default();
+            files.insert(self.places.bundled(artifact));
+            files.extend(self.grafts_of(artifact).map(|(_, place)| place));
+        }
         bundles
     }
 
