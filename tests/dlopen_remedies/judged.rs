@@ -1,6 +1,6 @@
 //! What is said of each remedy: in the report, in the findings, and by the loader when it is tried.
 
-use crate::case::{Built, PLANNED, adopt, by_name, loading, opened, report};
+use crate::case::{Built, PLANNED, adopt, advance, by_name, loading, opened, report};
 use crate::support::options;
 use libtest_mimic::{Failed, Trial};
 use std::collections::BTreeMap;
@@ -11,6 +11,7 @@ use wheelwright::engine::project::lab::lay_out;
 use wheelwright::engine::repair::Mode;
 use wheelwright::engine::report::audit::{ArtifactReport, Finding, Severity};
 use wheelwright::engine::report::dlopen::{OpenedVerdict, RemedyKind};
+use wheelwright::engine::report::plan::Step;
 use wheelwright::engine::stage::Session;
 
 pub fn all() -> Vec<Trial> {
@@ -108,6 +109,16 @@ fn tried() -> Result<(), Failed> {
     assert!(session.adoptions().is_empty());
     let kept = opened(&session.report(id).unwrap());
     assert_eq!(kept.remedies.iter().filter(|remedy| remedy.tried.is_some()).count(), PLANNED.len());
+    for (kind, opens) in [(RemedyKind::AddRpath, false), (RemedyKind::Preload, true)] {
+        adopt(&mut session, kind);
+        advance(&mut session, Step::Verify);
+        let load = session.report(id).unwrap().load.unwrap();
+        let [probe] = &load.opened[..] else { panic!("{kind:?}: {load:#?}") };
+        assert_eq!(probe.path.is_some(), opens, "{kind:?} at the verify step: {load:#?}");
+        for id in session.project().artifacts.iter().map(|artifact| artifact.id).collect::<Vec<_>>() {
+            while session.undo(id, &Context::new())?.is_some() {}
+        }
+    }
     Ok(())
 }
 

@@ -151,6 +151,15 @@ fn print(document: &RunDocument, output: &mut Output) -> Result<()> {
     for load in &document.loads {
         let name = load.artifact.file_name().unwrap_or_default().to_string_lossy();
         output.line(format_args!("{name}: {}: {}", load.verdict.words(), load.why))?;
+        for probe in &load.opened {
+            match (&probe.path, &probe.error) {
+                (_, Some(error)) => output.line(format_args!("{name}: does not open {}: {error}", probe.name))?,
+                (path, None) => {
+                    let path = path.as_deref().unwrap_or("in the process already");
+                    output.line(format_args!("{name}: opens {}: {path}", probe.name))?;
+                }
+            }
+        }
         if let Some(said) = &load.started {
             output.line(format_args!("{name}: its own start then fails: {said}"))?;
         }

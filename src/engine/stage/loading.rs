@@ -6,9 +6,10 @@ use crate::engine::audit::Audit;
 use crate::engine::audit::exclude::Pattern;
 use crate::engine::audit::policy::{Family, policies};
 use crate::engine::deps::{Libc, guess_libc};
-use crate::engine::dlopen::proof::{BundleFile, LoadProof, Loading, not_tried};
+use crate::engine::dlopen::proof::{BundleFile, LoadProof, Loading, Probe, not_tried};
 use crate::engine::project::{Artifact, ArtifactId};
-use crate::engine::repair::Mode;
+use crate::engine::repair::{Adoption, Graft, Mode};
+use crate::engine::report::dlopen::RemedyKind;
 use crate::engine::report::load::{LoadReport, LoadVerdict};
 use crate::engine::report::plan::Refusal;
 use crate::engine::{Context, Error, Result};
@@ -37,10 +38,8 @@ impl Session {
                 reason: format!("it does not load out of the bundle: {}", report.why),
                 way_out: "undo the patch step and look at the plan, or go on with `--load never`".to_owned(),
             }),
-            Some(report) if report.verdict == LoadVerdict::LoadsFromElsewhere => {
-                Ok(vec![format!("it loads, but not from the bundle alone: {}", report.why)])
-            }
-            _ => Ok(Vec::new()),
+            Some(report) => Ok(remarks(report)),
+            None => Ok(Vec::new()),
         };
         if let Some(slot) = self.slots.get_mut(id.0) {
             slot.load = report;
@@ -60,8 +59,21 @@ impl Session {
         };
         let Some(files) = self.bundle_files(artifact) else { return Ok(None) };
         let names = &artifact.names;
-        let module = module(artifact, audit);
-        let allowed = allowed(audit);
+        let (module, allowed) = (module(artifact, audit), allowed(audit));
+        // What was adopted is to be seen to work.
+        let adopted: Vec<&Adoption> =
+            self.adoptions().iter().filter(|adoption| adoption.artifact == artifact.id).collect();
+        let open: Vec<Probe> = adopted
+            .iter()
+            .map(|adoption| Probe { name: adoption.name.clone(), by: self.opened_by(artifact.id, &adoption.name) })
+            .collect();
+        let grafts = slot.repair.iter().flat_map(|repair| &repair.grafts);
+        let is_preloaded = |graft: &&Graft| {
+            let preloads = |adoption: &&Adoption| adoption.kind == RemedyKind::Preload;
+            adopted.iter().any(|adoption| preloads(&adoption) && adoption.library == graft.realpath)
+        };
+        let preload: Vec<String> =
+            grafts.filter(is_preloaded).map(|graft| place(&names.libs_dir, &graft.name)).collect();
         let scratch = self.places.scratch();
         empty(&scratch)?;
         let proof = LoadProof {
@@ -70,8 +82,8 @@ impl Session {
             files: &files,
             entry: &place(&names.artifact_dir, &names.file_name),
             module: module.as_deref(),
-            preload: &[],
-            open: &[],
+            preload: &preload,
+            open: &open,
             hide: &self.build_directories(artifact),
             allowed: &|name| allowed.contains(name),
             scratch: &scratch,
@@ -145,6 +157,17 @@ impl Session {
 
 pub(super) fn place(directory: &str, name: &str) -> String {
     format!("{directory}/{name}")
+}
+
+/// What the verify step has to say of an artifact that does not fail to load.
+fn remarks(report: &LoadReport) -> Vec<String> {
+    let mut remarks = Vec::new();
+    if report.verdict == LoadVerdict::LoadsFromElsewhere {
+        remarks.push(format!("it loads, but not from the bundle alone: {}", report.why));
+    }
+    let failed = report.opened.iter().filter_map(|probe| Some((&probe.name, probe.error.as_ref()?)));
+    remarks.extend(failed.map(|(name, error)| format!("it loads, and does not open {name}: {error}")));
+    remarks
 }
 
 /// The module's full name, where the artifact has an entry point of Python's; its last part is what that says.

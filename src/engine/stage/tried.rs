@@ -139,7 +139,7 @@ impl Session {
     }
 
     /// Who opens `name` in artifact `id`: its own code, unless only Python was seen to.
-    fn opened_by(&self, id: ArtifactId, name: &str) -> OpenedBy {
+    pub(super) fn opened_by(&self, id: ArtifactId, name: &str) -> OpenedBy {
         let audit = self.slots.get(id.0).and_then(|slot| slot.audit.as_ref());
         let candidates = audit.and_then(|audit| audit.report.dlopen.as_ref()?.candidates.as_ref());
         let callers = candidates.into_iter().flatten().filter(|opened| opened.name == name).map(|opened| opened.caller);
