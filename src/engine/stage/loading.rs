@@ -69,8 +69,7 @@ impl Session {
             .collect();
         let grafts = slot.repair.iter().flat_map(|repair| &repair.grafts);
         let is_preloaded = |graft: &&Graft| {
-            let preloads = |adoption: &&Adoption| adoption.kind == RemedyKind::Preload;
-            adopted.iter().any(|adoption| preloads(&adoption) && adoption.library == graft.realpath)
+            adopted.iter().any(|adoption| adoption.kind == RemedyKind::Preload && adoption.library == graft.realpath)
         };
         let preload: Vec<String> =
             grafts.filter(is_preloaded).map(|graft| place(&names.libs_dir, &graft.name)).collect();
