@@ -553,6 +553,16 @@ fn a_sandbox_has_the_same_layout_links_and_bytes() {
 }
 
 #[test]
+fn a_file_that_a_link_names_is_that_file_and_is_loaded_by_the_link() {
+    let lab = Lab::new(&[("real/libx.so.1.2", "no library")]);
+    std::os::unix::fs::symlink("real/libx.so.1.2", lab.at("libx.so")).unwrap();
+    let project = lab.discover("libx.so");
+    let [artifact] = &project.artifacts[..] else { panic!("{:?}", project.artifacts) };
+    assert_eq!((&artifact.path, &artifact.loaded_as), (&lab.at("real/libx.so.1.2"), &lab.at("libx.so")));
+    assert_eq!(artifact.name, "libx.so");
+}
+
+#[test]
 fn pyo3s_features_are_read_from_cargos_metadata() {
     let workspace = "[workspace]\nresolver = \"2\"\nmembers = [\"plain\", \"stable\", \"chosen\"]\n\
                      [workspace.dependencies]\npyo3 = { version = \"0.27\", features = [\"abi3-py39\"] }\n";

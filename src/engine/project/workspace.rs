@@ -108,9 +108,11 @@ pub(super) fn loose_artifact(path: PathBuf, flags: &Flags) -> Artifact {
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let mut linked_paths = LinkedPaths::default();
     linked_paths.append(&flags.ld_paths, LinkedPathSource::Options);
+    // What is staged is the file, also where it is named by a link; a loader goes by the link.
+    let is_link = std::fs::symlink_metadata(&path).is_ok_and(|metadata| metadata.is_symlink());
+    let file = if is_link { path.canonicalize().unwrap_or_else(|_| path.clone()) } else { path.clone() };
     Artifact {
         id: ArtifactId(0),
-        loaded_as: path.clone(),
         kind: loose::kind(&path, sniffed),
         cargo: None,
         linked_paths,
@@ -118,7 +120,8 @@ pub(super) fn loose_artifact(path: PathBuf, flags: &Flags) -> Artifact {
         names: names::of_file(&path, sniffed.map(|one| one.format), &flags.names),
         expected_entry_point: names::extension_module(&name).map(str::to_string),
         name,
-        path,
+        loaded_as: path,
+        path: file,
     }
 }
 
