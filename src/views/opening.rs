@@ -165,7 +165,10 @@ fn observed(text: &mut Text, name: &OpenedName) {
     text.blank();
     text.heading("in the traced run");
     if runs.is_empty() {
-        text.paragraph("never asked for", Role::Quiet);
+        text.paragraph(
+            "not seen: nobody asked, or it was loaded already, of which the loader says nothing",
+            Role::Quiet,
+        );
     }
     for run in runs {
         let role = if run.error.is_some() { Role::Bad } else { Role::Plain };

@@ -219,7 +219,7 @@ mod tests {
         assert_eq!((liba[1].by_artifact, liba[1].result, liba[1].times), (false, Failed, 1));
         let libb = candidates[1].observed.as_ref().unwrap();
         assert_eq!(libb[0].error.as_deref(), Some("cannot open shared object file"));
-        assert_eq!(candidates[2].observed.as_deref(), Some(&[][..]), "the run never asked for it");
+        assert_eq!(candidates[2].observed.as_deref(), Some(&[][..]), "no request was seen");
         assert_eq!(report.opened_unforeseen.as_deref(), Some(&[][..]));
     }
 

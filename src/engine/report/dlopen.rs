@@ -99,8 +99,8 @@ pub struct OpenedName {
     pub remedy: Option<RemedyKind>,
     /// What could be done, and whether it helps; empty where nothing has to be done.
     pub remedies: Vec<Remedy>,
-    /// What came of the name in a traced run, this file's own requests first; empty where the run never asked for it, null
-    /// where no trace was given.
+    /// What came of the name in a traced run, this file's own requests first; null where no trace was given. Empty where no
+    /// request was seen: nobody asked, or the library was loaded already, in which case glibc says nothing.
     #[serde(default)]
     pub observed: Option<Vec<ObservedOpening>>,
 }

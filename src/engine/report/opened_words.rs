@@ -202,7 +202,7 @@ pub fn fate(observed: Option<&[ObservedOpening]>) -> Option<&'static str> {
     let runs = observed?;
     let any = |wanted: LoadResult| runs.iter().any(|run| run.result == wanted);
     Some(match runs {
-        [] => "never asked",
+        [] => "not seen",
         _ if any(LoadResult::Failed) && runs.iter().any(|run| run.result != LoadResult::Failed) => "loaded, FAILED",
         _ if any(LoadResult::Failed) => "FAILED",
         _ => "loaded",

@@ -67,7 +67,7 @@ fn dlopen_in_a_traced_run() {
     };
     says(
         &make(120, 40),
-        &["traced run: 2 of 7 names asked for, 1 opened and not foreseen", "never asked", "FAILED", "unforeseen"],
+        &["traced run: 2 of 7 names asked for, 1 opened and not foreseen", "not seen", "FAILED", "unforeseen"],
     );
     pictures("dlopen-traced", make);
 }
