@@ -11,6 +11,7 @@ pub mod evaluate;
 pub mod exclude;
 pub mod external;
 pub mod findings;
+mod granted;
 mod opened;
 pub mod owned;
 pub mod pages;
@@ -26,6 +27,7 @@ pub mod verdict;
 
 pub use blank::read_error;
 pub use external::{External, grafted_name};
+pub use granted::Granted;
 pub use opened::libraries_behind;
 pub use questions::{Question, Questions, answer};
 pub use set::{SetTags, set_tags};

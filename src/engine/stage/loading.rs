@@ -2,9 +2,9 @@
 
 use super::recover::empty;
 use super::session::{Session, Slot};
-use crate::engine::audit::Audit;
 use crate::engine::audit::exclude::Pattern;
-use crate::engine::audit::policy::{Family, policies};
+use crate::engine::audit::policy::Family;
+use crate::engine::audit::{Audit, Granted};
 use crate::engine::deps::{Libc, guess_libc};
 use crate::engine::dlopen::proof::{BundleFile, LoadProof, Loading, Probe, not_tried};
 use crate::engine::project::{Artifact, ArtifactId};
@@ -59,7 +59,7 @@ impl Session {
         };
         let Some(files) = self.bundle_files(artifact) else { return Ok(None) };
         let names = &artifact.names;
-        let (module, allowed) = (module(artifact, audit), allowed(audit));
+        let (module, granted) = (module(artifact, audit), granted(audit));
         // What was adopted is to be seen to work.
         let adopted: Vec<&Adoption> =
             self.adoptions().iter().filter(|adoption| adoption.artifact == artifact.id).collect();
@@ -84,7 +84,7 @@ impl Session {
             preload: &preload,
             open: &open,
             hide: &self.build_directories(artifact),
-            allowed: &|name| allowed.contains(name),
+            allowed: &|name| granted.holds(name),
             scratch: &scratch,
         };
         let report = proof.run(loading, context)?;
@@ -181,14 +181,11 @@ pub(super) fn module(artifact: &Artifact, audit: &Audit) -> Option<String> {
     }
 }
 
-/// The libraries that every machine of the artifact's tag has; where it can bear none, those of the newest.
-pub(super) fn allowed(audit: &Audit) -> BTreeSet<String> {
-    let Some(binary) = &audit.binary else { return BTreeSet::new() };
+/// What every machine of the artifact's tag has.
+pub(super) fn granted(audit: &Audit) -> Granted {
+    let Some(binary) = &audit.binary else { return Granted::default() };
     let family = if guess_libc(binary) == Libc::Musl { Family::Musllinux } else { Family::Manylinux };
     let arch = binary.slices.first().map(|slice| slice.arch.name.as_str()).unwrap_or_default();
-    let policies = policies(family, arch);
-    let tag = audit.report.policy.as_ref().map(|policy| policy.requested.as_ref().unwrap_or(&policy.tag));
-    let named =
-        policies.iter().find(|policy| tag.is_some_and(|tag| policy.name == *tag || policy.aliases.contains(tag)));
-    named.or_else(|| policies.last()).map(|policy| policy.allowed.clone()).unwrap_or_default()
+    let policy = audit.report.policy.as_ref();
+    Granted::new(family, arch, policy.map(|policy| policy.requested.as_ref().unwrap_or(&policy.tag).as_str()))
 }

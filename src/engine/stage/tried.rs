@@ -2,7 +2,7 @@
 //!
 //! Nothing of the session's own state changes, and nothing is left but the report.
 
-use super::loading::{allowed, module, place};
+use super::loading::{granted, module, place};
 use super::recover::empty;
 use super::session::Session;
 use crate::engine::dlopen::proof::{BundleFile, LoadProof, Probe};
@@ -68,7 +68,7 @@ impl Session {
             .map(|graft| place(&artifact.names.libs_dir, &graft.name))
             .into_iter()
             .collect();
-        let (module, allowed) = (module(artifact, &audit), allowed(&audit));
+        let (module, granted) = (module(artifact, &audit), granted(&audit));
         let mut hide = self.build_directories(artifact);
         // Where the library lies on this machine is not where another has it.
         hide.extend(adoption.library.parent().filter(|directory| !is_of_system(directory)).map(Path::to_path_buf));
@@ -81,7 +81,7 @@ impl Session {
             preload: &preload,
             open: &[Probe { name: adoption.name.clone(), by: self.opened_by(id, &adoption.name) }],
             hide: &hide,
-            allowed: &|name| allowed.contains(name),
+            allowed: &|name| granted.holds(name),
             scratch: &scratch.join("load"),
         };
         proof.run(loading, context)

@@ -8,6 +8,7 @@ mod names;
 mod origin;
 mod verdict;
 
+use crate::engine::audit::Granted;
 use crate::engine::binary::Binary;
 use crate::engine::deps::{Loader, LoaderInputs, Namespace, Open, Opened, Placed};
 use crate::engine::project::Artifact;
@@ -63,13 +64,14 @@ pub fn predict(report: &mut DlopenReport, subject: &PredictSubject<'_>, context:
         return Ok(());
     }
     let layout = Layout::of(subject)?;
+    let granted = origin::granted(subject);
     let new_namespace = report.imports.iter().filter(|import| import.opens).all(|import| import.name == "dlmopen");
     let namespace = if new_namespace && !report.imports.is_empty() { Namespace::New } else { Namespace::Base };
     let asked: Vec<Asked> = candidates.iter().map(|name| Asked::of(name, subject, &layout)).collect();
     // The directories that the linker was told of are known to no loader.
     let inputs = LoaderInputs { linked_paths: Vec::new(), extra_paths: Vec::new(), ..subject.inputs.clone() };
-    let here = World { subject, inputs: &inputs, layout: None };
-    let bundled = World { subject, inputs: &layout.inputs, layout: Some(&layout) };
+    let here = World { subject, inputs: &inputs, layout: None, granted: &granted };
+    let bundled = World { subject, inputs: &layout.inputs, layout: Some(&layout), granted: &granted };
     let opened_now = here.open(&asked, namespace, context)?;
     let opened_then = bundled.open(&asked, namespace, context)?;
     for (((name, asked), now_it), then_it) in candidates.iter_mut().zip(&asked).zip(opened_now).zip(opened_then) {
@@ -77,7 +79,7 @@ pub fn predict(report: &mut DlopenReport, subject: &PredictSubject<'_>, context:
         name.grafted = layout.grafted(&name.name, realpath.as_deref());
         let now = now_it.map_or_else(|| unknown(asked), |answer| here.shown(name, answer));
         let then = then_it.map_or_else(|| unknown(asked), |answer| bundled.shown(name, answer));
-        let case = Case { name, asked, now: &now, then: &then, subject, layout: &layout };
+        let case = Case { name, asked, now: &now, then: &then, subject, layout: &layout, granted: &granted };
         (name.verdict, name.why) = case.verdict();
         (name.would_resolve, name.in_bundle) = (Some(now), Some(then));
     }
@@ -108,6 +110,7 @@ struct World<'a> {
     subject: &'a PredictSubject<'a>,
     inputs: &'a LoaderInputs,
     layout: Option<&'a Layout>,
+    granted: &'a Granted,
 }
 
 impl World<'_> {
@@ -173,7 +176,7 @@ impl World<'_> {
     /// The document's form of `answer`.
     fn shown(&self, name: &OpenedName, answer: Answer) -> Opening {
         let Answer { mut opened, because_of } = answer;
-        let origins = Origins { subject: self.subject, layout: self.layout };
+        let origins = Origins { subject: self.subject, layout: self.layout, granted: self.granted };
         if self.layout.is_some() && self.subject.mode == Mode::Repair {
             without_build(&mut opened, &origins, &name.name);
         }

@@ -2,24 +2,13 @@
 
 use super::PredictSubject;
 use super::layout::Layout;
-use crate::engine::audit::policy::{Family, policies};
+use crate::engine::audit::Granted;
+use crate::engine::audit::policy::Family;
 use crate::engine::binary::Format;
 use crate::engine::deps::{Libc, Node, NodeKind};
 use crate::engine::report::audit::{FoundBy, SearchRule};
 use crate::engine::report::dlopen::FoundIn;
 use std::path::Path;
-
-/// Libraries that glibc is made of, beyond those on every list: they come with the loader itself.
-const OF_GLIBC: [&str; 8] = [
-    "libBrokenLocale.so.1",
-    "libc_malloc_debug.so.0",
-    "libmvec.so.1",
-    "libnss_compat.so.2",
-    "libnss_dns.so.2",
-    "libnss_files.so.2",
-    "libnss_hesiod.so.2",
-    "libthread_db.so.1",
-];
 
 /// Where a system keeps its libraries, in any of the usual layouts (FHS 3.0, multiarch, macOS).
 const SYSTEM: [&str; 8] =
@@ -37,6 +26,8 @@ pub(super) struct Origins<'a> {
     pub(super) subject: &'a PredictSubject<'a>,
     /// The bundle, where files are sought in it.
     pub(super) layout: Option<&'a Layout>,
+    /// What every machine of the subject's tag has.
+    pub(super) granted: &'a Granted,
 }
 
 impl Origins<'_> {
@@ -62,7 +53,7 @@ impl Origins<'_> {
         }
         let leaf = name.rsplit('/').next().unwrap_or(name);
         let soname = node.loaded().and_then(|slice| slice.soname.as_ref()).map(|name| name.to_text().into_owned());
-        let granted = self.is_granted(leaf) && (soname.is_none() || soname.as_deref() == Some(leaf));
+        let granted = self.granted.holds(leaf) && (soname.is_none() || soname.as_deref() == Some(leaf));
         if granted { FoundIn::Policy } else { FoundIn::System }
     }
 
@@ -76,28 +67,14 @@ impl Origins<'_> {
         };
         SYSTEM.iter().any(|system| inside.starts_with(system)) || inside.starts_with("/System")
     }
-
-    /// Whether every machine of the tag has `name`, or every one with the C library.
-    pub(super) fn is_granted(&self, name: &str) -> bool {
-        is_granted(self.subject, name)
-    }
 }
 
-/// Whether every machine of the subject's tag has `name`, or every one with its C library.
-pub(super) fn is_granted(subject: &PredictSubject<'_>, name: &str) -> bool {
+/// What every machine of the subject's tag has, or every one with its C library; nothing is told of other formats.
+pub(super) fn granted(subject: &PredictSubject<'_>) -> Granted {
     let binary = subject.member.binary;
-    if binary.format != Format::Elf {
-        return false;
-    }
-    let libc = subject.inputs.libc_of(binary);
-    if libc == Libc::Glibc && (OF_GLIBC.contains(&name) || name.starts_with("ld-linux") || name.starts_with("ld64.so"))
-    {
-        return true;
-    }
-    let family = if libc == Libc::Musl { Family::Musllinux } else { Family::Manylinux };
-    let Some(architecture) = binary.slices.first().map(|slice| slice.arch.name.clone()) else { return false };
-    let all = policies(family, &architecture);
-    // What has no tag is compared with the shortest list.
-    let tag = all.iter().find(|policy| Some(policy.name.as_str()) == subject.tag);
-    tag.or_else(|| all.first()).is_some_and(|policy| policy.allowed.contains(name))
+    let Some(slice) = binary.slices.first().filter(|_| binary.format == Format::Elf) else {
+        return Granted::default();
+    };
+    let family = if subject.inputs.libc_of(binary) == Libc::Musl { Family::Musllinux } else { Family::Manylinux };
+    Granted::new(family, &slice.arch.name, subject.tag)
 }

@@ -1,8 +1,9 @@
 //! The verdict on one name, from what opening it comes to here and in the bundle, and the sentence that says why.
 
+use super::PredictSubject;
 use super::layout::{Layout, SHOWN};
 use super::names::Asked;
-use super::{PredictSubject, origin};
+use crate::engine::audit::Granted;
 use crate::engine::binary::Format;
 use crate::engine::report::audit::{FoundBy, SearchRule};
 use crate::engine::report::dlopen::{FoundIn, OpenedBy, OpenedName, OpenedVerdict, Opening, OpeningOutcome};
@@ -17,6 +18,7 @@ pub(super) struct Case<'a> {
     pub(super) then: &'a Opening,
     pub(super) subject: &'a PredictSubject<'a>,
     pub(super) layout: &'a Layout,
+    pub(super) granted: &'a Granted,
 }
 
 impl Case<'_> {
@@ -91,7 +93,7 @@ impl Case<'_> {
     fn missing(&self) -> (OpenedVerdict, String) {
         let (name, then) = (&self.name.name, self.then);
         let leaf = name.rsplit('/').next().unwrap_or(name);
-        if origin::is_granted(self.subject, leaf) && !name.contains('/') {
+        if self.granted.holds(leaf) && !name.contains('/') {
             let why = format!("{name} is not on this machine; {}", self.granted(name));
             return (OpenedVerdict::SystemDependent, why);
         }
