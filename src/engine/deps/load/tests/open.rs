@@ -39,7 +39,7 @@ fn tried(opened: &Opened) -> Vec<(SearchRule, PathBuf)> {
 /// dlopen(3) of macOS: the run paths of the caller and of the program, the working directory, then the usual directories.
 #[test]
 fn a_leaf_name_is_sought_in_run_paths_first() {
-    let inputs = LoaderInputs::new("/work".into());
+    let inputs = LoaderInputs::new("/here".into());
     let library = ObjectKind::SharedLibrary;
     let artifact = || start(Format::MachO, library, "/x/ext.so".into(), &["@loader_path/lib"]);
     let program = start(Format::MachO, ObjectKind::Executable, "/p/bin/python".into(), &["@executable_path/../lib"]);
@@ -48,7 +48,7 @@ fn a_leaf_name_is_sought_in_run_paths_first() {
     let expected = [
         (SearchRule::Rpath, "/x/lib/libq.dylib"),
         (SearchRule::MainRpath, "/p/bin/../lib/libq.dylib"),
-        (SearchRule::Relative, "/work/libq.dylib"),
+        (SearchRule::Relative, "/here/libq.dylib"),
         (SearchRule::Default, "/usr/local/lib/libq.dylib"),
         (SearchRule::Default, "/usr/lib/libq.dylib"),
     ];
