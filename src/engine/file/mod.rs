@@ -8,6 +8,7 @@ mod hash;
 mod identity;
 mod map;
 mod private;
+mod ways;
 mod windows;
 
 pub use copy::{CopyMethod, clone_data, copy_data, copy_sparse, reflink_or_copy};
@@ -16,4 +17,5 @@ pub use hash::{Sha256Hex, sha256, sha256_of};
 pub use identity::Identity;
 pub use map::Mapped;
 pub use private::{NAME_MAX, is_private, private_beside};
+pub use ways::{below, relative_path};
 pub use windows::{MemoryBytes, ReadAt, Windows};

@@ -2,8 +2,8 @@
 
 use super::{EditRequest, RepairOptions};
 use crate::engine::binary::{Name, RunPathTag, Slice};
+use crate::engine::file::relative_path;
 use crate::engine::project::Artifact;
-use crate::engine::stage::relative_path;
 use std::path::Path;
 
 /// The search path that `slice` has for the loader: RUNPATH if there is one, else RPATH; `None` when it has neither.

@@ -6,9 +6,8 @@
 use super::{EditRequest, Repair, describe_request};
 use crate::engine::binary::{self, Name, RunPathTag, Slice};
 use crate::engine::deps::{Loader, LoaderInputs, Placed};
-use crate::engine::file::{Mapped, reflink_or_copy};
+use crate::engine::file::{Mapped, below, reflink_or_copy};
 use crate::engine::project::Artifact;
-use crate::engine::stage::below;
 use crate::engine::{Context, Error, Result};
 use std::path::{Path, PathBuf};
 

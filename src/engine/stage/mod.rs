@@ -39,7 +39,7 @@ pub use journal::{Journal, Record, VERSION};
 pub use lock::CargoLocks;
 pub use logged::journaled_edits;
 pub use model::{Content, Model, ModelFile};
-pub use places::{Places, below, relative_path};
+pub use places::Places;
 pub use plan::{KernelFacts, Planner, StepPlan, World};
 pub use recover::{Recovery, empty, recover};
 pub use session::{Moment, Observer, Outcome, Session, SessionOptions};

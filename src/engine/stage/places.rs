@@ -1,5 +1,6 @@
 //! Where a session keeps what it makes: one folder per triple and profile, so that equal names never collide.
 
+use crate::engine::file::{below, relative_path};
 use crate::engine::project::{Artifact, Project};
 use sha2::{Digest, Sha256};
 use std::path::{Component, Path, PathBuf};
@@ -173,44 +174,7 @@ fn resolved(path: &Path) -> PathBuf {
     path.to_path_buf()
 }
 
-/// `name` below `directory`, wherever else it may lead: names in a wheel come from files that we did not write.
-#[must_use]
-pub fn below(directory: &Path, name: &str) -> PathBuf {
-    let mut path = directory.to_path_buf();
-    path.extend(Path::new(name).components().filter(|part| matches!(part, Component::Normal(_))));
-    path
-}
-
 /// `name`, with `suffix` where it is one of `taken`. Cargo takes no profile whose name has a dot in it.
 fn own_name(name: &str, taken: &[&str], suffix: &str) -> String {
     if taken.contains(&name) { format!("{name}{suffix}") } else { name.to_owned() }
-}
-
-/// The way from directory `from` to `to`, both absolute, without touching the disk.
-#[must_use]
-pub fn relative_path(from: &Path, to: &Path) -> PathBuf {
-    let shared = from.components().zip(to.components()).take_while(|(one, other)| one == other).count();
-    let mut way = PathBuf::new();
-    for _ in from.components().skip(shared) {
-        way.push("..");
-    }
-    way.extend(to.components().skip(shared));
-    way
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_way_between_directories() {
-        for (from, to, way) in [
-            ("/t/wheelwright/release/bundle/labext", "/t/release/liblabext.so", "../../../../release/liblabext.so"),
-            ("/a/b", "/a/b/c", "c"),
-            ("/a", "/b", "../b"),
-            ("/labext", "/labext.libs", "../labext.libs"),
-        ] {
-            assert_eq!(relative_path(Path::new(from), Path::new(to)), Path::new(way));
-        }
-    }
 }

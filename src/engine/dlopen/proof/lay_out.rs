@@ -1,8 +1,7 @@
 //! The bundle in a scratch folder: hard links where the filesystem makes them, else copies; gone at the end.
 
 use super::LoadProof;
-use crate::engine::file::reflink_or_copy;
-use crate::engine::stage::below;
+use crate::engine::file::{below, reflink_or_copy};
 use crate::engine::{Context, Error, Result};
 use std::path::{Path, PathBuf};
 

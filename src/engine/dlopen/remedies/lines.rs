@@ -1,7 +1,7 @@
 //! Lines to paste: loading a library ahead in Python, linking it from a build script.
 
 use super::Case;
-use crate::engine::stage::relative_path;
+use crate::engine::file::relative_path;
 use std::path::Path;
 
 /// What a build script calls; in two parts, since the engine itself prints nothing.
